@@ -1,0 +1,5 @@
+"""`python -m gconvbench`."""
+
+from gconvbench.cli import main
+
+main()

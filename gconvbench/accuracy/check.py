@@ -1,0 +1,155 @@
+"""The verdict on one implementation of one case: error, exact integers, information flow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from gconvbench.accuracy.flow import ISOLATED, ISOLATED_IF_FINITE, check_flow
+from gconvbench.accuracy.integers import integer_operands, why_no_check
+from gconvbench.accuracy.limit import error_limit
+from gconvbench.accuracy.reference import expected_norm, reference_results, split_groups
+from gconvbench.cases import reduction_length
+from gconvbench.implementations import result_names
+from gconvbench.operands import normal_operands
+from gconvbench.records import Accuracy, TensorAccuracy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gconvbench.cases import Case
+    from gconvbench.implementations import Implementation, Operands
+
+__all__ = ["Proof", "prove"]
+
+_EQUAL = "equal"
+_DIFFERENT = "different"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What all implementations of one case are held against; made once per case.
+
+    Attributes:
+        case: the problem.
+        device: where the operands are.
+        seed: of the operands.
+        operands: normal operands, also used for timing.
+        reference: the float64 results on them.
+        integers: operands for the exact check, or None.
+        integer_reference: the exact results on them.
+    """
+
+    case: Case
+    device: str
+    seed: int
+    operands: Operands
+    reference: dict[str, Tensor]
+    integers: Operands | None
+    integer_reference: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, case: Case, *, device: str, seed: int) -> Proof:
+        """Draw operands and compute the references."""
+        operands = normal_operands(case, seed=seed, device=device)
+        integers = integer_operands(case, seed=seed, device=device)
+        exact = reference_results(case, integers) if integers else {}
+        return cls(case, device, seed, operands, reference_results(case, operands), integers, exact)
+
+
+def prove(implementation: Implementation, proof: Proof) -> Accuracy:
+    """Hold one implementation against the proof. `faults` is empty where it is right.
+
+    Raises whatever the implementation raises.
+    """
+    case = proof.case
+    names = result_names(case)
+    results = implementation.launch(case, proof.operands)()
+    if misfit := _misfit(case, names, results, proof):
+        return Accuracy(tensors=(), flow="not checked", faults=(misfit,))
+    exact = _exact(implementation, proof)
+    roundings = implementation.roundings(case)
+    tensors = tuple(
+        _tensor_accuracy(proof, name, result, exact[name], roundings=roundings)
+        for name, result in zip(names, results, strict=True)
+    )
+    flow = check_flow(implementation, case, proof.operands, seed=proof.seed)
+    faults = [fault for tensor in tensors for fault in _faults(tensor)]
+    isolated = ISOLATED if implementation.isolates_nan else ISOLATED_IF_FINITE
+    return Accuracy(
+        tensors=tensors, flow=flow or isolated, faults=tuple(faults + ([flow] if flow else []))
+    )
+
+
+def _misfit(
+    case: Case, names: tuple[str, ...], results: tuple[Tensor, ...], proof: Proof
+) -> str | None:
+    """Results that cannot even be compared: a wrong number, shape, dtype or device of them."""
+    if len(results) != len(names):
+        return f"returns {len(results)} results instead of {len(names)}: {', '.join(names)}"
+    for name, result in zip(names, results, strict=True):
+        expected = proof.reference[name]
+        if result.shape != expected.shape:
+            return f"{name} has shape {tuple(result.shape)} instead of {tuple(expected.shape)}"
+        if result.dtype != getattr(torch, case.dtype):
+            return f"{name} has dtype {result.dtype} instead of torch.{case.dtype}"
+        if result.device != expected.device:
+            return f"{name} is on {result.device} instead of {expected.device}"
+    return None
+
+
+def _exact(implementation: Implementation, proof: Proof) -> dict[str, str]:
+    """Per result: `equal`, `different`, or why bit-equality was not asked for."""
+    names = result_names(proof.case)
+    if proof.integers is None:
+        return dict.fromkeys(names, "not checked: partial sums would be rounded")
+    results = implementation.launch(proof.case, proof.integers)()
+    verdicts = {}
+    for name, result in zip(names, results, strict=True):
+        reference = proof.integer_reference[name]
+        equal = _EQUAL if torch.equal(result.double(), reference) else _DIFFERENT
+        why_not = why_no_check(proof.case, name, reference)
+        verdicts[name] = f"not checked: {why_not}" if why_not and equal == _EQUAL else equal
+    return verdicts
+
+
+def _tensor_accuracy(
+    proof: Proof, name: str, result: Tensor, exact: str, *, roundings: int
+) -> TensorAccuracy:
+    reference = split_groups(proof.case, name, proof.reference[name])
+    difference = split_groups(proof.case, name, result.double()) - reference
+    off, size = (torch.linalg.vector_norm(rows, dim=1) for rows in (difference, reference))
+    # A group of few elements may cancel almost to zero, where any error is relatively large: it
+    # is judged by the norm to be expected. A reference of zero is judged absolutely.
+    expected = expected_norm(proof.case, name)
+    group_error = (off / size.clamp(min=expected or 1.0)).max().item()
+    total = max(torch.linalg.vector_norm(size).item(), expected * math.sqrt(proof.case.groups))
+    error = torch.linalg.vector_norm(off).item() / (total or 1.0)
+    return TensorAccuracy(
+        tensor=name,
+        error=_finite(error),
+        group_error=_finite(group_error),
+        limit=error_limit(proof.case, name, device=proof.device, roundings=roundings),
+        reduction_length=reduction_length(proof.case, name),
+        exact=exact,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None
+
+
+def _faults(tensor: TensorAccuracy) -> list[str]:
+    faults = []
+    if tensor.group_error is None:
+        faults.append(f"{tensor.tensor} is not finite where the reference is")
+    elif tensor.group_error > tensor.limit:
+        faults.append(
+            f"{tensor.tensor} has error {tensor.group_error:.2g}, limit {tensor.limit:.2g}"
+        )
+    if tensor.exact == _DIFFERENT:
+        faults.append(f"{tensor.tensor} differs from the exact result on integers")
+    return faults

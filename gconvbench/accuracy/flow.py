@@ -1,0 +1,166 @@
+"""Information flow: which results does poison in one group reach?
+
+One channel per group is poisoned, all groups together, in sets chosen by the bits of the group's
+number: each bit once where it is 1 and once where it is 0. A result that is poisoned in exactly one
+of the two for every bit depends on exactly one group, and the pattern names it. So 2 log2(g)
+launches prove that nothing leaks between groups and that nothing is lost, for any g.
+
+The poison is NaN on normal operands. For an implementation that declares that NaN leaks (0 * NaN),
+it is a one in otherwise zero operands against weights of ones, so that nothing can cancel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from gconvbench.accuracy.reference import output_groups
+from gconvbench.implementations import result_names
+from gconvbench.operands import case_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from gconvbench.cases import Case
+    from gconvbench.implementations import Implementation, Operands
+
+__all__ = ["ISOLATED", "ISOLATED_IF_FINITE", "check_flow"]
+
+_GROUPS_SHOWN = 4
+ISOLATED = "isolated"
+ISOLATED_IF_FINITE = "isolated for finite data"
+
+_SOURCES = {
+    "fprop": ("x",),
+    "dgrad": ("grad_output",),
+    "wgrad": ("x", "grad_output"),
+    "training": ("x", "grad_output"),
+}
+_REACHED = {
+    "x": ("output", "grad_weight"),
+    "grad_output": ("grad_input", "grad_weight", "grad_bias"),
+}
+
+
+@dataclass(frozen=True)
+class _Poison:
+    """Which channels of which operand are poisoned.
+
+    Attributes:
+        source: `x` or `grad_output`.
+        channels: the poisoned channels of the source, one per poisoned group.
+        groups: `(g,)`, True for poisoned groups.
+        local: `(g,)`, each group's chosen channel within the group.
+    """
+
+    source: str
+    channels: Tensor
+    groups: Tensor
+    local: Tensor
+
+
+def check_flow(
+    implementation: Implementation, case: Case, operands: Operands, *, seed: int
+) -> str | None:
+    """Run the launches and compare; None where the flow is right, else what is wrong."""
+    for poison in _poisons(case, seed):
+        poisoned = _poisoned(operands, poison, with_nan=implementation.isolates_nan)
+        results = implementation.launch(case, poisoned)()
+        for name, result in zip(result_names(case), results, strict=True):
+            if name not in _REACHED[poison.source]:
+                continue
+            seen = _seen(name, result, with_nan=implementation.isolates_nan)
+            if fault := _fault(name, seen, _expected(case, name, poison), poison):
+                return fault
+    return None
+
+
+def _poisons(case: Case, seed: int) -> Iterator[_Poison]:
+    generator = case_generator(case, seed + 2)
+    number = torch.arange(case.groups)
+    bits = range(max(1, (case.groups - 1).bit_length()))
+    for source in _SOURCES[case.direction]:
+        per_group = case.group_in_channels if source == "x" else case.group_out_channels
+        for bit in bits:
+            for value in (0, 1):
+                groups = (number >> bit) & 1 == value
+                if groups.any():
+                    local = torch.randint(0, per_group, (case.groups,), generator=generator)
+                    channels = _channels(case, source, local)[groups]
+                    yield _Poison(source, channels, groups, local)
+
+
+def _channels(case: Case, source: str, local: Tensor) -> Tensor:
+    """The channel of each group's `local`-th member in the source, `(g,)`."""
+    number = torch.arange(case.groups)
+    if source == "x":
+        return number * case.group_in_channels + local
+    if case.operation == "conv_shuffle":
+        return local * case.groups + number
+    return number * case.group_out_channels + local
+
+
+def _poisoned(operands: Operands, poison: _Poison, *, with_nan: bool) -> Operands:
+    source = getattr(operands, poison.source)
+    if with_nan:
+        changed = source.clone()
+        changed[:, poison.channels.to(source.device)] = torch.nan
+        return replace(operands, **{poison.source: changed})
+    marked = torch.zeros_like(source)
+    marked[:, poison.channels.to(source.device)] = 1
+    ones = {
+        name: torch.ones_like(getattr(operands, name))
+        for name in ("x", "weight", "grad_output")
+        if name != poison.source
+    }
+    bias = None if operands.bias is None else torch.zeros_like(operands.bias)
+    return replace(operands, bias=bias, **{poison.source: marked}, **ones)
+
+
+def _seen(name: str, result: Tensor, *, with_nan: bool) -> Tensor:
+    """Where the poison arrived: `(K,)`, `(C,)`, or `(K, C / g)` for the weight's gradient."""
+    marks = (torch.isnan(result) if with_nan else result != 0).cpu()
+    if name == "grad_bias":
+        return marks
+    if name == "grad_weight":
+        return marks.any(dim=-1).any(dim=-1)
+    return marks.any(dim=-1).any(dim=-1).any(dim=0)
+
+
+def _expected(case: Case, name: str, poison: _Poison) -> Tensor:
+    """Where the poison must arrive, by the definition of a grouped convolution."""
+    poisoned = poison.groups
+    if name == "output":
+        return poisoned[output_groups(case)]
+    if name == "grad_input":
+        return poisoned.repeat_interleave(case.group_in_channels)
+    if name == "grad_bias":
+        expected = torch.zeros(case.out_channels, dtype=torch.bool)
+        expected[poison.channels] = True
+        return expected
+    per_group = torch.zeros(
+        case.groups, case.group_out_channels, case.group_in_channels, dtype=torch.bool
+    )
+    hit = torch.nonzero(poisoned).flatten()
+    if poison.source == "x":
+        per_group[hit, :, poison.local[hit]] = True
+    else:
+        per_group[hit, poison.local[hit], :] = True
+    return per_group.flatten(0, 1)
+
+
+def _fault(name: str, seen: Tensor, expected: Tensor, poison: _Poison) -> str | None:
+    if torch.equal(seen, expected):
+        return None
+    leaked, lost = int((seen & ~expected).sum()), int((expected & ~seen).sum())
+    groups = torch.nonzero(poison.groups).flatten().tolist()
+    shown = ", ".join(map(str, groups[:_GROUPS_SHOWN]))
+    shown += ", ..." if len(groups) > _GROUPS_SHOWN else ""
+    return (
+        f"information flow: poison in {poison.source} of groups {shown} reaches {leaked} of "
+        f"{seen.numel()} entries of {name} that it must not, and misses {lost} that it must reach"
+    )

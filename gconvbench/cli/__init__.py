@@ -1,0 +1,64 @@
+"""The command line: one function per subcommand, exceptions caught in one place."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import typer
+
+from gconvbench.cli import environment, listing, run, show
+from gconvbench.errors import ExitCode, GconvbenchError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="gconvbench",
+    help="Benchmark grouped 2-D convolution in PyTorch: which way is fastest, and is it right?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("list")(listing.list_)
+app.command("show")(show.show)
+app.command("environment")(environment.environment)
+
+
+def main() -> None:
+    """Run the command line; every ending has its exit code, and no traceback."""
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except GconvbenchError as error:
+        _complain(str(error))
+        return error.exit_code
+    except click.exceptions.Abort:
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FINE
+    except Exception as error:
+        if os.environ.get("GCONVBENCH_TRACEBACK"):
+            raise
+        _complain(
+            f"a fault in gconvbench itself: {type(error).__name__}: {error}; "
+            "set GCONVBENCH_TRACEBACK=1 to see where, and please report it"
+        )
+        return ExitCode.FAULT
+
+
+def _complain(message: str) -> None:
+    print(f"gconvbench: {message}", file=sys.stderr)

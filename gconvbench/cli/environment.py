@@ -1,0 +1,55 @@
+"""`gconvbench environment`: the fingerprint that every run stores."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+from rich.markup import escape
+
+from gconvbench.cli import options as opt
+from gconvbench.errors import UsageError
+from gconvbench.report.table import make_console, plain_table
+from gconvbench.runner import WorkerProcess
+
+__all__ = ["environment"]
+
+_MEANINGS = {
+    "identity": "where these differ, times may not be compared",
+    "under_test": "what a comparison may be about",
+    "soft": "worth a warning",
+}
+
+
+def environment(
+    device: opt.DeviceOption = None,
+    threads: opt.ThreadsOption = 1,
+    json: opt.JsonOption = False,
+) -> int:
+    """Print the fingerprint of machine and software."""
+    name = device or opt.default_device()
+    if "," in name:
+        message = f"device {name!r}: one at a time, please"
+        raise UsageError(message)
+    method = opt.make_method(
+        name, cache=None, target=None, threads=threads, seed=0, check_only=False
+    )
+    with WorkerProcess(name, method) as worker:
+        ready = worker.ready
+    if json:
+        document = {"machine": ready.machine, **msgspec.to_builtins(ready.environment)}
+        print(msgspec.json.encode(document).decode())
+        return 0
+    console = make_console(sys.stdout)
+    console.print(f"[bold]{escape(ready.machine)}[/bold]")
+    facts = msgspec.to_builtins(ready.environment)
+    for kind, meaning in _MEANINGS.items():
+        console.print(f"\n[bold]{kind}[/bold]: {meaning}")
+        table = plain_table("", "")
+        table.show_header = False
+        for field, value in facts[kind].items():
+            reason = ready.environment.unknown.get(field)
+            shown = f"unknown: {reason}" if reason else "none" if value is None else str(value)
+            table.add_row(f"  {field}", escape(shown))
+        console.print(table)
+    return 0

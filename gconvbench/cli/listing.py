@@ -1,0 +1,195 @@
+"""`gconvbench list`: what would run, what would not and why, and how long it would take."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from gconvbench import workloads
+from gconvbench.cases import flops, min_bytes, parameters, parse_case
+from gconvbench.cli import options as opt
+from gconvbench.cli.run import planned_cases
+from gconvbench.cli.selection import Selection, select
+from gconvbench.records import Job, Plan
+from gconvbench.report import format as fmt
+from gconvbench.report.table import make_console, plain_table
+from gconvbench.runner import Duration, WorkerProcess, estimate_duration, jobs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from gconvbench.protocol import Description
+    from gconvbench.records import PlannedCase
+
+__all__ = ["list_"]
+
+
+def list_(  # noqa: PLR0913 (one argument per option)
+    case: opt.CaseOption = None,
+    cases: opt.CasesOption = None,
+    sweep: opt.SweepOption = None,
+    axis: opt.AxisOption = None,
+    implementation: opt.ImplementationOption = "all",
+    device: opt.DeviceOption = None,
+    rounds: opt.RoundsOption = 3,
+    check_only: opt.CheckOnlyOption = False,
+    threads: opt.ThreadsOption = 1,
+    results: opt.ResultsOption = Path("results"),
+    implementations: Annotated[
+        bool, typer.Option("--implementations", help="Show the ways of computing it instead.")
+    ] = False,
+    sweeps: Annotated[bool, typer.Option("--sweeps", help="Show the named sweeps instead.")] = False,
+    json: opt.JsonOption = False,
+) -> int:
+    """Show what a run with the same options would do, without running it."""
+    if sweeps:
+        return _list_sweeps(json=json)
+    selection = select(
+        ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
+    )
+    for name in selection.devices or (opt.default_device(),):
+        method = opt.make_method(
+            name, cache=None, target=None, threads=threads, seed=0, check_only=check_only
+        )
+        with WorkerProcess(name, method) as worker:
+            if implementations:
+                return _list_implementations(worker.ready.implementations, json=json)
+            plan = Plan(
+                cases=planned_cases(selection),
+                implementations=opt.chosen_implementations(
+                    implementation, worker.ready.implementations
+                ),
+                rounds=1 if check_only else rounds,
+            )
+            jobs = jobs_of(plan)
+            reasons = dict(zip(jobs, worker.explain(jobs), strict=True))
+            machine = worker.ready.machine
+        supported = tuple(job for job, reason in reasons.items() if not reason)
+        duration = estimate_duration(
+            plan, supported, results=results, machine=machine, check_only=check_only
+        )
+        if json:
+            _print_json(plan, selection, reasons, duration, name)
+        else:
+            _print(plan, selection, reasons, duration, name)
+    return 0
+
+
+def _print(
+    plan: Plan,
+    selection: Selection,
+    reasons: dict[Job, str | None],
+    duration: Duration,
+    device: str,
+) -> None:
+    console = make_console(sys.stdout)
+    for planned in plan.cases:
+        _print_case(planned, plan.implementations, reasons, console)
+    for item in selection.expansion.excluded:
+        console.print(f"excluded  {item.combination}", markup=False, soft_wrap=True)
+        console.print(f"  [dim]{escape(item.reason)}[/dim]")
+    unsupported = sum(1 for reason in reasons.values() if reason)
+    console.print()
+    console.print(
+        f"{len(plan.cases)} cases, {duration.total} jobs in {plan.rounds} round(s) on {device}; "
+        f"{unsupported} jobs unsupported, {len(selection.expansion.excluded)} combinations excluded"
+    )
+    source = (
+        f"{duration.known} of {duration.total} jobs were timed on this machine before"
+        if duration.known
+        else "assumed: no earlier run on this machine has these jobs"
+    )
+    console.print(f"estimated time: {fmt.duration(duration.seconds)} ({source})")
+
+
+def _print_case(
+    planned: PlannedCase,
+    implementations: Sequence[str],
+    reasons: dict[Job, str | None],
+    console: Console,
+) -> None:
+    case = parse_case(planned.case)
+    name = f"[bold]{escape(planned.name)}[/bold]  " if planned.name else ""
+    console.print(f"{name}{planned.case}", soft_wrap=True)
+    console.print(
+        f"  [dim]{fmt.flops_text(flops(case))}, {fmt.bytes_text(min_bytes(case))} at least, "
+        f"{parameters(case):,} parameters[/dim]"
+    )
+    by_name = {one: reasons[Job(planned.case, one)] for one in implementations}
+    runs = [one for one, reason in by_name.items() if not reason]
+    console.print(f"  runs: {', '.join(runs) or 'nothing'}")
+    for one, reason in by_name.items():
+        if reason:
+            console.print(f"  [dim]unsupported: {one} ({escape(reason)})[/dim]")
+
+
+def _print_json(
+    plan: Plan,
+    selection: Selection,
+    reasons: dict[Job, str | None],
+    duration: Duration,
+    device: str,
+) -> None:
+    for planned in plan.cases:
+        case = parse_case(planned.case)
+        supports = {one: reasons[Job(planned.case, one)] for one in plan.implementations}
+        _print_document(
+            {
+                "kind": "case",
+                **msgspec.structs.asdict(planned),
+                "flops": flops(case),
+                "min_bytes": min_bytes(case),
+                "parameters": parameters(case),
+                "runs": [one for one, reason in supports.items() if not reason],
+                "unsupported": {one: reason for one, reason in supports.items() if reason},
+            }
+        )
+    for item in selection.expansion.excluded:
+        _print_document({"kind": "excluded", **msgspec.structs.asdict(item)})
+    _print_document(
+        {
+            "kind": "estimate",
+            "device": device,
+            "rounds": plan.rounds,
+            "estimate_s": duration.seconds,
+            "jobs": duration.total,
+            "jobs_known": duration.known,
+        }
+    )
+
+
+def _list_implementations(known: Sequence[Description], *, json: bool) -> int:
+    if json:
+        for one in known:
+            _print_document(msgspec.to_builtins(one))
+        return 0
+    console = make_console(sys.stdout)
+    for one in known:
+        console.print(f"[bold]{one.name}[/bold]  {', '.join(one.operations)}  ({one.source})")
+        console.print(f"  {escape(one.problem and 'cannot be used: ' + one.problem or one.idea)}")
+    return 0
+
+
+def _list_sweeps(*, json: bool) -> int:
+    rows = [(name, workloads.load(name)) for name in workloads.names()]
+    if json:
+        for name, sweep in rows:
+            count = len(sweep.expand().cases)
+            _print_document({"name": name, "description": sweep.description, "cases": count})
+        return 0
+    table = plain_table("sweep", "cases", "what", right=("cases",))
+    for name, sweep in rows:
+        table.add_row(name, str(len(sweep.expand().cases)), sweep.description)
+    make_console(sys.stdout).print(table)
+    return 0
+
+
+def _print_document(document: dict[str, Any]) -> None:
+    print(msgspec.json.encode(document).decode())

@@ -1,0 +1,108 @@
+"""The ways of computing a grouped convolution: the explicit table, and users' own.
+
+To add one to the package: a module here, and a line in `BUILT_IN`. From outside: a class derived
+from `Implementation`, named by an entry point in the group `gconvbench.implementations`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from gconvbench.implementations.base import (
+    MEMORY_FORMATS,
+    Implementation,
+    Launch,
+    Operands,
+    result_names,
+)
+from gconvbench.implementations.block_diagonal import BlockDiagonal
+from gconvbench.implementations.native import Native
+from gconvbench.implementations.native_channels_last import NativeChannelsLast
+from gconvbench.implementations.native_view_shuffle import NativeViewShuffle
+from gconvbench.implementations.split_concat import SplitConcat
+from gconvbench.implementations.split_preallocated import SplitPreallocated
+from gconvbench.implementations.split_stack import SplitStack
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from gconvbench.cases import Case
+
+__all__ = [
+    "BUILT_IN",
+    "ENTRY_POINT_GROUP",
+    "MEMORY_FORMATS",
+    "Implementation",
+    "Launch",
+    "Operands",
+    "Table",
+    "load_table",
+    "result_names",
+    "why_unsupported",
+]
+
+ENTRY_POINT_GROUP = "gconvbench.implementations"
+
+BUILT_IN: tuple[Implementation, ...] = (
+    Native(),
+    NativeChannelsLast(),
+    SplitConcat(),
+    SplitPreallocated(),
+    BlockDiagonal(),
+    NativeViewShuffle(),
+    SplitStack(),
+)
+
+
+@dataclass
+class Table:
+    """All implementations by name, and what is wrong with those that could not be loaded."""
+
+    implementations: dict[str, Implementation] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def load_table() -> Table:
+    """The built-in implementations and those of installed entry points.
+
+    An entry point that cannot be imported, is no `Implementation` or takes a name already in use
+    is kept with its problem, so that it can be shown and named; it harms no other.
+    """
+    table = Table()
+    for implementation in BUILT_IN:
+        table.implementations[implementation.name] = implementation
+        table.sources[implementation.name] = "built in"
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        source = entry.dist.name if entry.dist else entry.value
+        try:
+            implementation = _load(entry)
+            if implementation.name in table.implementations:
+                message = f"the name {implementation.name!r} is taken"
+                raise ValueError(message)  # noqa: TRY301 (one place reports all problems)
+        except Exception as error:  # noqa: BLE001 (foreign code may raise anything)
+            name = entry.name if entry.name not in table.sources else f"{entry.name} ({source})"
+            table.problems[name] = f"{type(error).__name__}: {error}"
+            table.sources[name] = source
+        else:
+            table.implementations[implementation.name] = implementation
+            table.sources[implementation.name] = source
+    return table
+
+
+def why_unsupported(implementation: Implementation, case: Case) -> str | None:
+    """The reason why `implementation` cannot compute `case`, or None where it can."""
+    if case.operation not in implementation.operations:
+        return f"computes {' and '.join(implementation.operations)}, not {case.operation}"
+    return implementation.why_unsupported(case)
+
+
+def _load(entry: EntryPoint) -> Implementation:
+    found = entry.load()
+    implementation = found() if isinstance(found, type) else found
+    if not isinstance(implementation, Implementation):
+        message = f"{entry.value} is no gconvbench Implementation"
+        raise TypeError(message)
+    return implementation

@@ -1,0 +1,55 @@
+"""One dense convolution with a block-diagonal weight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from gconvbench.implementations.base import Implementation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gconvbench.cases import Case
+    from gconvbench.implementations.base import Operands
+
+__all__ = ["BlockDiagonal"]
+
+
+class BlockDiagonal(Implementation):
+    """g times the FLOPs and weights, in one dense kernel. 0 * NaN leaks NaN between groups.
+
+    Where the weight does not change (fprop, dgrad) it is expanded beforehand, as a deployment
+    would; where it is trained, expanding it is part of the work.
+    """
+
+    name = "block_diagonal"
+    idea = "one dense convolution with zeros outside the groups' blocks (finite data only)"
+    isolates_nan = False
+
+    def why_unsupported(self, case: Case) -> str | None:
+        """One group has no block structure."""
+        return "with groups=1 this would be native once more" if case.groups == 1 else None
+
+    def prepare(self, case: Case, operands: Operands) -> Operands:
+        """Expand a weight that is not trained."""
+        if case.direction in {"fprop", "dgrad"}:
+            return replace(operands, weight=_expand(case, operands.weight))
+        return operands
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """One launch, after expanding a weight that is trained."""
+        if weight.shape[1] != case.in_channels:
+            weight = _expand(case, weight)
+        return F.conv2d(x, weight, bias, case.stride, case.padding, case.dilation)
+
+
+def _expand(case: Case, weight: Tensor) -> Tensor:
+    """`(K, C / g, R, S)` to `(K, C, R, S)` with zeros outside the blocks; differentiable."""
+    g, k, c = case.groups, case.group_out_channels, case.group_in_channels
+    eye = torch.eye(g, dtype=weight.dtype, device=weight.device)
+    blocks = weight.view(g, k, 1, c, *case.kernel_size) * eye.view(g, 1, g, 1, 1, 1)
+    return blocks.reshape(case.out_channels, case.in_channels, *case.kernel_size)

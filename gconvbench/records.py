@@ -1,0 +1,273 @@
+"""What is asked of a worker and what is left behind: the schema of stored runs.
+
+A stored run is a file of JSON lines. Each line is one of `Header`, `Record` and `Footer`, told
+apart by its key `kind`. `SCHEMA` goes up whenever a reader of the old schema would misread the new.
+Durations are seconds, sizes bytes. Numbers that are not finite are stored as null.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, Literal
+
+import msgspec
+
+from gconvbench.errors import UsageError
+
+__all__ = [
+    "FAILED_OUTCOMES",
+    "MEASURED_OUTCOMES",
+    "SCHEMA",
+    "Accuracy",
+    "Environment",
+    "Footer",
+    "Header",
+    "Job",
+    "Line",
+    "Method",
+    "Outcome",
+    "Plan",
+    "PlannedCase",
+    "Record",
+    "Telemetry",
+    "TensorAccuracy",
+    "Timing",
+    "decode_line",
+    "encode_line",
+]
+
+SCHEMA = 1
+
+Outcome = Literal[
+    "measured",
+    "checked",
+    "unsupported",
+    "wrong",
+    "out_of_memory",
+    "failed",
+    "crashed",
+    "timed_out",
+]
+"""How a job ended. `checked` is right but, as asked, not timed; `failed` raised an exception;
+`crashed` took its process along. Only `measured` has times."""
+MEASURED_OUTCOMES = frozenset[str]({"measured", "checked"})
+FAILED_OUTCOMES = frozenset[str]({"out_of_memory", "failed", "crashed", "timed_out"})
+"""Asked for, supported, and not measured."""
+
+Scalar = str | int | float | bool | None
+
+
+class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One case computed in one way. `case` is a case id."""
+
+    case: str
+    implementation: str
+
+
+class PlannedCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A case of the plan, with its layer's name and occurrence count where it has them."""
+
+    case: str
+    name: str = ""
+    count: int = 1
+
+
+class Method(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How times were taken; a number without its method is not stored.
+
+    Attributes:
+        clock: `host` (`time.perf_counter`) or `cuda_events`.
+        cache_modes: `hot` (same buffers again and again), `cold` (last-level cache emptied before
+            each sample).
+        target: half-width of the 95 % interval of the median, as a share of the median, at which
+            sampling stops.
+        min_samples: never stop on the target before this many samples.
+        max_samples: always stop at this many.
+        min_time_s: never stop on the target before this much measured time.
+        max_time_s: always stop after this much time per job, round and cache mode.
+        warmup_time_s: launches before the first sample go on for this long.
+        threads: CPU threads of the worker.
+        seed: of inputs and of the order of jobs.
+        inputs: distribution of the operands.
+        check_only: accuracy without timing.
+    """
+
+    clock: Literal["host", "cuda_events"]
+    cache_modes: tuple[Literal["hot", "cold"], ...]
+    target: float
+    min_samples: int = 10
+    max_samples: int = 200
+    min_time_s: float = 0.02
+    max_time_s: float = 1.0
+    warmup_time_s: float = 0.02
+    threads: int = 1
+    seed: int = 0
+    inputs: str = "standard normal, weights divided by sqrt(C / g * R * S)"
+    check_only: bool = False
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that a run is to do: every case with every implementation, `rounds` times."""
+
+    cases: tuple[PlannedCase, ...]
+    implementations: tuple[str, ...]
+    rounds: int
+    sweeps: tuple[str, ...] = ()
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Fingerprint of machine and software.
+
+    Attributes:
+        identity: where these differ, times may not be compared.
+        under_test: what a comparison may be about (torch, cuDNN, driver, the commit).
+        soft: worth a warning.
+        unknown: fields that could not be read, with the reason; their value is null.
+    """
+
+    identity: dict[str, Scalar]
+    under_test: dict[str, Scalar]
+    soft: dict[str, Scalar]
+    unknown: dict[str, str] = {}
+
+
+class TensorAccuracy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far one result is from the reference.
+
+    Attributes:
+        tensor: `output`, `grad_input`, `grad_weight` or `grad_bias`.
+        error: relative error in the 2-norm; null where it is not finite.
+        group_error: the same, the largest over groups.
+        limit: what `group_error` may be at most.
+        reduction_length: products summed into one element.
+        exact: `equal`, `different`, or why the exact-integer check says nothing.
+    """
+
+    tensor: str
+    error: float | None
+    group_error: float | None
+    limit: float
+    reduction_length: int
+    exact: str
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The proof that came before timing.
+
+    Attributes:
+        tensors: one entry per result.
+        flow: `isolated` where poison in one group reaches all of this group's results and no
+            other's; `isolated for finite data` where it holds for numbers but NaN leaks, as the
+            implementation declares; else what went wrong.
+        faults: what makes the implementation wrong, worst first; empty when it is right.
+    """
+
+    tensors: tuple[TensorAccuracy, ...]
+    flow: str
+    faults: tuple[str, ...] = ()
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Samples of one job in one round and cache mode.
+
+    Attributes:
+        samples_s: seconds per launch, in the order taken.
+        launches_per_sample: launches that one sample is the mean of.
+        target_reached: whether sampling stopped because the interval was narrow enough.
+        labels: what a reader should know of these samples, such as `target not reached`.
+    """
+
+    cache_mode: Literal["hot", "cold"]
+    samples_s: tuple[float, ...]
+    launches_per_sample: int
+    target_reached: bool
+    labels: tuple[str, ...] = ()
+
+    @property
+    def median_s(self) -> float:
+        """The median of the samples."""
+        return statistics.median(self.samples_s)
+
+
+class Telemetry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the machine did during one job, timing and proof together.
+
+    Attributes:
+        wall_s: duration of the job in the worker.
+        cpu_s: processor time of the worker over all its threads.
+        involuntary_switches: times the worker was taken off its core.
+        load: the system's 1-minute load average after the job.
+        device: readings of the device before and after; empty on the CPU.
+    """
+
+    wall_s: float
+    cpu_s: float
+    involuntary_switches: int
+    load: float
+    device: dict[str, Any] = {}
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field="kind"):
+    """The first line: what the run was to do, where, and how."""
+
+    run: str
+    created: str
+    plan: Plan
+    method: Method
+    environment: Environment
+    device: str
+    machine: str
+    schema: int = SCHEMA
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field="kind"):
+    """What one job left behind in one round (counted from 1)."""
+
+    job: Job
+    round: int
+    outcome: Outcome
+    detail: str = ""
+    accuracy: Accuracy | None = None
+    first_launch_s: float | None = None
+    timings: tuple[Timing, ...] = ()
+    telemetry: Telemetry | None = None
+
+    def __post_init__(self) -> None:
+        """A time belongs to a measured job, and every other outcome has a reason."""
+        if bool(self.timings) != (self.outcome == "measured"):
+            message = f"a {self.outcome} record cannot have {len(self.timings)} timings"
+            raise ValueError(message)
+        if self.outcome not in MEASURED_OUTCOMES and not self.detail:
+            message = f"a {self.outcome} record needs a reason"
+            raise ValueError(message)
+
+
+class Footer(msgspec.Struct, frozen=True, kw_only=True, tag="footer", tag_field="kind"):
+    """The last line of a complete run: records per outcome, and a checksum of all bytes above."""
+
+    counts: dict[str, int]
+    sha256: str
+
+
+Line = Header | Record | Footer
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Line)
+
+
+def encode_line(line: Line) -> bytes:
+    """One JSON line without its newline."""
+    return _encoder.encode(line)
+
+
+def decode_line(data: bytes) -> Line:
+    """Read one line of a stored run.
+
+    Raises:
+        UsageError: not JSON, or not a line of this schema.
+    """
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        message = f"not a line of a stored run: {error}"
+        raise UsageError(message) from None

@@ -1,0 +1,1 @@
+"""What people read: tables, answers, progress. Imports no torch."""

@@ -1,0 +1,98 @@
+"""The only place where numbers become text: seconds, bytes, operations, shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gconvbench.cases import Case
+    from gconvbench.stats import Estimate
+
+__all__ = [
+    "bytes_text",
+    "case_text",
+    "duration",
+    "error_text",
+    "flops_text",
+    "half_width_text",
+    "seconds",
+    "share",
+    "speedup_text",
+]
+
+_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_DECIMAL = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+_BINARY = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"), (1, ""))
+
+
+def seconds(value_s: float) -> str:
+    """Three significant digits: `12.3 µs`."""
+    scale, unit = next((pair for pair in _SECONDS if value_s >= pair[0]), _SECONDS[-1])
+    return f"{_three(value_s / scale)} {unit}"
+
+
+def duration(value_s: float) -> str:
+    """For waiting people: `45 s`, `1 min 50 s`, `2 h 05 min`."""
+    whole = round(value_s)
+    if whole < 60:  # noqa: PLR2004 (a clock's numbers)
+        return f"{whole} s"
+    if whole < 3600:  # noqa: PLR2004
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def flops_text(value: float) -> str:
+    """`4.51 GFLOP`."""
+    scale, unit = next((pair for pair in _DECIMAL if value >= pair[0]), _DECIMAL[-1])
+    return f"{_three(value / scale)} {unit}FLOP"
+
+
+def bytes_text(value: float) -> str:
+    """`1.50 MiB`."""
+    scale, unit = next((pair for pair in _BINARY if value >= pair[0]), _BINARY[-1])
+    return f"{_three(value / scale)} {unit}B"
+
+
+def share(value: float) -> str:
+    """`2.1 %`; below ten one decimal."""
+    percent = 100 * value
+    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"  # noqa: PLR2004
+
+
+def half_width_text(estimate: Estimate) -> str:
+    """`± 2.1 %`, or nothing where one round gives no interval."""
+    return "" if estimate.half_width is None else f"± {share(estimate.half_width)}"
+
+
+def speedup_text(value: float | None) -> str:
+    """`1.32x`; more than 1 is faster than native."""
+    return "" if value is None else f"{_three(value)}x"
+
+
+def error_text(value: float | None) -> str:
+    """`1.2e-07`."""
+    return "not finite" if value is None else f"{value:.1e}"
+
+
+def case_text(case: Case) -> str:
+    """One line: operation, direction, dtype, and the shape as a person would say it."""
+    words = [
+        f"{case.operation} {case.direction} {case.dtype}",
+        f"{case.batch}x{case.in_channels}x{case.height}x{case.width} to {case.out_channels}",
+        f"groups {case.groups}",
+        f"kernel {_pair(case.kernel_size)}",
+    ]
+    words += [f"stride {_pair(case.stride)}"] if case.stride != (1, 1) else []
+    words += [f"dilation {_pair(case.dilation)}"] if case.dilation != (1, 1) else []
+    words += ["tf32"] if case.math_mode == "tf32" else []
+    words += [case.memory_format] if case.memory_format != "contiguous" else []
+    return ", ".join(words)
+
+
+def _pair(pair: tuple[int, int]) -> str:
+    return f"{pair[0]}x{pair[1]}"
+
+
+def _three(value: float) -> str:
+    digits = 2 if value < 10 else 1 if value < 100 else 0  # noqa: PLR2004
+    return f"{value:.{digits}f}"

@@ -1,0 +1,89 @@
+"""Progress on standard error: a bar with the time left where there is a terminal, else lines."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gconvbench.report import format as fmt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from gconvbench.records import Job, Record
+
+__all__ = ["BarProgress", "LineProgress", "progress"]
+
+
+class BarProgress:
+    """A bar that names the case in hand."""
+
+    def __init__(self, bar: Progress, total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=total)
+
+    def job_started(self, job: Job, number: int) -> None:
+        """Name the job."""
+        text = f"round {number} {job.implementation} {job.case}"
+        self._bar.update(self._task, description=text)
+
+    def job_done(self, record: Record) -> None:
+        """Advance; mention what went wrong."""
+        self._bar.advance(self._task)
+        if record.outcome not in _QUIET:
+            self._bar.console.print(_line(record), soft_wrap=True, markup=False)
+
+
+class LineProgress:
+    """One line per record with the time left, by the mean of the jobs so far."""
+
+    def __init__(
+        self, console: Console, total: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console
+        self._total = total
+        self._now = now
+        self._start = now()
+        self._done = 0
+
+    def job_started(self, job: Job, number: int) -> None:
+        """Nothing: the line comes when the job is done."""
+
+    def job_done(self, record: Record) -> None:
+        """Print the line."""
+        self._done += 1
+        left_s = (self._now() - self._start) / self._done * max(0, self._total - self._done)
+        counter = f"{self._done}/{self._total}, {fmt.duration(left_s)} left"
+        self._console.print(f"[{counter}] {_line(record)}", soft_wrap=True, markup=False)
+
+
+@contextmanager
+def progress(console: Console, total: int) -> Iterator[BarProgress | LineProgress]:
+    """The progress display that suits the console; `total` counts jobs over all rounds."""
+    if not console.is_terminal:
+        yield LineProgress(console, total)
+        return
+    columns = (
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield BarProgress(bar, total)
+
+
+_QUIET = frozenset({"measured", "checked", "unsupported"})
+
+
+def _line(record: Record) -> str:
+    job = record.job
+    times = ", ".join(f"{t.cache_mode} {fmt.seconds(t.median_s)}" for t in record.timings)
+    what = times or record.outcome
+    reason = f" ({record.detail})" if record.detail else ""
+    return f"round {record.round} {job.implementation} {job.case}: {what}{reason}"

@@ -1,0 +1,134 @@
+"""A run's records brought together: per case the implementations, ordered, with advice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gconvbench.cases import Case, parse_case
+from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES
+from gconvbench.stats import Estimate, agree, estimate_over_rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gconvbench.records import PlannedCase, Record
+    from gconvbench.store import Run
+
+__all__ = ["NATIVE", "CaseSummary", "Row", "summarise"]
+
+NATIVE = "native"
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One implementation of one case over all rounds.
+
+    Attributes:
+        implementation: its name.
+        outcome: `measured`, `checked`, or the first thing that went wrong.
+        detail: the reason, for other outcomes.
+        times: estimate per cache mode; empty unless measured.
+        speedup: native's time over this one's, in the first cache mode.
+        error: the largest relative error seen in any result and round; None where none was found
+            or it is not finite.
+        of_limit: the largest share of its limit that an error took.
+        labels: of all its timings.
+    """
+
+    implementation: str
+    outcome: str
+    detail: str
+    times: dict[str, Estimate]
+    speedup: float | None
+    error: float | None
+    of_limit: float | None
+    labels: tuple[str, ...]
+
+
+class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One case: measured implementations by time, then the others."""
+
+    planned: PlannedCase
+    case: Case
+    rows: tuple[Row, ...]
+
+    @property
+    def measured(self) -> tuple[Row, ...]:
+        """The rows with times, fastest first."""
+        return tuple(row for row in self.rows if row.times)
+
+    @property
+    def advice(self) -> str:
+        """Which implementation to use, in one line."""
+        if not self.measured:
+            right = [row for row in self.rows if row.outcome == "checked"]
+            return f"{len(right)} right, not timed" if right else "none can be recommended"
+        fastest, *others = self.measured
+        best = _first(fastest)
+        verdicts = {row.implementation: agree(best, _first(row)) for row in others}
+        close = [name for name, same in verdicts.items() if same]
+        if not others:
+            return f"use {fastest.implementation}; nothing else was measured"
+        if best.half_width is None:
+            return f"use {fastest.implementation}, perhaps; one round has no interval, add --rounds"
+        if close:
+            return f"use {fastest.implementation}; not clearly slower: {', '.join(close)}"
+        return f"use {fastest.implementation}"
+
+
+def summarise(run: Run) -> list[CaseSummary]:
+    """All cases of a run in the plan's order, with whatever was recorded of them."""
+    by_case: dict[str, dict[str, list[Record]]] = {}
+    for record in run.records:
+        case = by_case.setdefault(record.job.case, {})
+        case.setdefault(record.job.implementation, []).append(record)
+    return [
+        _summary(planned, by_case[planned.case])
+        for planned in run.header.plan.cases
+        if planned.case in by_case
+    ]
+
+
+def _summary(planned: PlannedCase, records: dict[str, list[Record]]) -> CaseSummary:
+    native = _times(records.get(NATIVE, []))
+    rows = [_row(name, found, native) for name, found in records.items()]
+    rows.sort(key=lambda row: (not row.times, _first(row).median_s if row.times else 0.0))
+    return CaseSummary(planned=planned, case=parse_case(planned.case), rows=tuple(rows))
+
+
+def _row(name: str, records: list[Record], native: dict[str, Estimate]) -> Row:
+    bad = next((record for record in records if record.outcome not in MEASURED_OUTCOMES), None)
+    worst = bad or records[0]
+    times = {} if bad else _times(records)
+    speedup = None
+    if times and native:
+        mode = next(iter(times))
+        speedup = native[mode].median_s / times[mode].median_s if mode in native else None
+    tensors = [t for r in records if r.accuracy for t in r.accuracy.tensors]
+    known = [t for t in tensors if t.group_error is not None]
+    finite = known if len(known) == len(tensors) else []
+    return Row(
+        implementation=name,
+        outcome=worst.outcome,
+        detail=worst.detail,
+        times=times,
+        speedup=speedup,
+        error=max((t.group_error or 0.0 for t in finite), default=None),
+        of_limit=max(((t.group_error or 0.0) / t.limit for t in finite), default=None),
+        labels=tuple(sorted({text for r in records for t in r.timings for text in t.labels})),
+    )
+
+
+def _times(records: Iterable[Record]) -> dict[str, Estimate]:
+    medians_s: dict[str, list[float]] = {}
+    for record in records:
+        if record.outcome in FAILED_OUTCOMES | {"wrong"}:
+            return {}
+        for timing in record.timings:
+            medians_s.setdefault(timing.cache_mode, []).append(timing.median_s)
+    return {mode: estimate_over_rounds(values) for mode, values in medians_s.items()}
+
+
+def _first(row: Row) -> Estimate:
+    return next(iter(row.times.values()))

@@ -1,0 +1,19 @@
+"""Plans runs and drives workers, from a process that never imports torch."""
+
+from gconvbench.runner.estimate import Duration, estimate_duration
+from gconvbench.runner.execute import Observer, execute
+from gconvbench.runner.lock import device_lock
+from gconvbench.runner.order import jobs_of, round_order
+from gconvbench.runner.process import WorkerLostError, WorkerProcess
+
+__all__ = [
+    "Duration",
+    "Observer",
+    "WorkerLostError",
+    "WorkerProcess",
+    "device_lock",
+    "estimate_duration",
+    "execute",
+    "jobs_of",
+    "round_order",
+]

@@ -1,0 +1,121 @@
+"""Carry out a plan: rounds of fresh workers, every record stored as it arrives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from gconvbench.errors import NotComparableError
+from gconvbench.records import MEASURED_OUTCOMES, Record
+from gconvbench.runner.order import round_order
+from gconvbench.runner.process import WorkerLostError, WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gconvbench.protocol import Ready
+    from gconvbench.records import Environment, Header, Job
+    from gconvbench.store import RunWriter
+
+__all__ = ["Observer", "execute", "why_other_environment"]
+
+_CODE_FIELDS = {"commit", "commit_dirty"}
+"""What may change under a run: the repository is not only the code under test."""
+
+
+class Observer(Protocol):
+    """Hears of everything that happens."""
+
+    def job_started(self, job: Job, number: int) -> None:
+        """A worker was asked for this job in this round."""
+
+    def job_done(self, record: Record) -> None:
+        """The record is on the disk."""
+
+
+def execute(
+    header: Header,
+    writer: RunWriter,
+    observer: Observer,
+    *,
+    done: Iterable[Record] = (),
+    timeout_s: float,
+) -> None:
+    """Do whatever of the plan is not in `done`, then close the file.
+
+    A job whose outcome was not a measurement is not asked for again: it costs one record, not one
+    per round. A worker that dies or hangs is replaced, and the round goes on.
+
+    Raises:
+        NotComparableError: a worker found another environment than the header's.
+        NotMeasuredError: a record could not be stored.
+    """
+    finished = {(record.job, record.round) for record in done}
+    settled = {record.job for record in done if record.outcome not in MEASURED_OUTCOMES}
+    for number in range(1, header.plan.rounds + 1):
+        order = round_order(header.plan, seed=header.method.seed, number=number)
+        with _Workers(header, timeout_s) as workers:
+            for job in order:
+                if job in settled or (job, number) in finished:
+                    continue
+                observer.job_started(job, number)
+                record = workers.measure(job, number)
+                writer.append(record)
+                observer.job_done(record)
+                if record.outcome not in MEASURED_OUTCOMES:
+                    settled.add(job)
+    writer.finish()
+
+
+class _Workers:
+    """One live worker at a time, started when needed, replaced when lost."""
+
+    def __init__(self, header: Header, timeout_s: float) -> None:
+        self._header = header
+        self._timeout_s = timeout_s
+        self._worker: WorkerProcess | None = None
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._close(kill=kind is not None)
+
+    def measure(self, job: Job, number: int) -> Record:
+        """One record, whatever happens to the worker."""
+        worker = self._worker or self._start()
+        try:
+            record = worker.measure(job, number, timeout_s=self._timeout_s)
+        except WorkerLostError as error:
+            self._close(kill=True)
+            reason = f"the worker {error}"
+            return Record(job=job, round=number, outcome=error.outcome, detail=reason)
+        if record.outcome == "crashed":
+            self._close(kill=False)
+        return record
+
+    def _start(self) -> WorkerProcess:
+        self._worker = WorkerProcess(self._header.device, self._header.method)
+        if reason := why_other_environment(self._header.environment, self._worker.ready):
+            raise NotComparableError(reason)
+        return self._worker
+
+    def _close(self, *, kill: bool) -> None:
+        if self._worker:
+            self._worker.close(kill=kill)
+        self._worker = None
+
+
+def why_other_environment(environment: Environment, ready: Ready) -> str | None:
+    """The first field in which a worker's environment differs from a run's, or None."""
+    now = ready.environment
+    for kind, before, after in (
+        ("identity", environment.identity, now.identity),
+        ("under_test", environment.under_test, now.under_test),
+    ):
+        for name in sorted((before.keys() | after.keys()) - _CODE_FIELDS):
+            if before.get(name) != after.get(name):
+                return (
+                    f"{kind} field {name!r} is {after.get(name)!r} now, the run began with "
+                    f"{before.get(name)!r}; start a new run"
+                )
+    return None

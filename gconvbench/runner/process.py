@@ -1,0 +1,192 @@
+"""One worker process: start it, ask it, survive its death."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+import gconvbench
+from gconvbench.errors import NotMeasuredError, UsageError
+from gconvbench.protocol import Explain, Measure, Measured, Ready, Refused, Reply, SetUp, Support
+
+if TYPE_CHECKING:
+    from gconvbench.protocol import Request
+    from gconvbench.records import Job, Method, Record
+
+__all__ = ["WorkerLostError", "WorkerProcess"]
+
+_START_TIMEOUT_S = 300.0
+"""Importing torch from a cold disk takes tens of seconds."""
+_EXPLAIN_TIMEOUT_S = 300.0
+_GOODBYE_TIMEOUT_S = 5.0
+_READ_BYTES = 1 << 16
+_LARGEST_HEAP_BLOCK = str(32 << 20)
+"""glibc's upper limit for M_MMAP_THRESHOLD on 64 bits (mallopt(3)). Freed results then stay with
+the process, where by default each launch would fault its output's pages in anew."""
+
+
+class WorkerLostError(Exception):
+    """The worker died or hung in the middle of a request.
+
+    Attributes:
+        outcome: what to record of the job in hand.
+    """
+
+    def __init__(self, outcome: Literal["crashed", "timed_out"], reason: str) -> None:
+        super().__init__(reason)
+        self.outcome: Literal["crashed", "timed_out"] = outcome
+
+
+class WorkerProcess:
+    """A worker that was set up; use as a context manager.
+
+    Args:
+        device: `cpu`, `cuda` or `cuda:1`.
+        method: how to measure.
+
+    Raises:
+        UsageError: the worker cannot serve here, such as no CUDA or no torch.
+    """
+
+    def __init__(self, device: str, method: Method) -> None:
+        self._decoder = msgspec.json.Decoder(Reply)
+        self._unread = b""
+        self._stderr = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            [sys.executable, "-m", "gconvbench.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env=_environment(method.threads),
+            start_new_session=True,
+        )
+        self.ready = self._set_up(device, method)
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(kill=kind is not None)
+
+    def measure(self, job: Job, number: int, *, timeout_s: float) -> Record:
+        """Prove and time one job.
+
+        Raises:
+            WorkerLostError: the worker died, or took longer than `timeout_s`.
+        """
+        reply = self._ask(Measure(job, number), timeout_s)
+        assert isinstance(reply, Measured)  # noqa: S101 (the protocol's one possible reply)
+        return reply.record
+
+    def explain(self, jobs: tuple[Job, ...]) -> tuple[str | None, ...]:
+        """Per job the reason why it is unsupported, or None.
+
+        Raises:
+            NotMeasuredError: the worker died of the question.
+        """
+        try:
+            reply = self._ask(Explain(jobs), _EXPLAIN_TIMEOUT_S)
+        except WorkerLostError as error:
+            message = f"the worker {error} when asked what it supports; {self._last_words()}"
+            raise NotMeasuredError(message) from None
+        assert isinstance(reply, Support)  # noqa: S101
+        return reply.reasons
+
+    def close(self, *, kill: bool = False) -> None:
+        """End the process: politely, then by force with everything it started."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+        if not kill:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GOODBYE_TIMEOUT_S)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._stderr.close()
+
+    def _set_up(self, device: str, method: Method) -> Ready:
+        try:
+            reply = self._ask(SetUp(device, method), _START_TIMEOUT_S)
+        except WorkerLostError as error:
+            words = self._last_words()
+            self.close(kill=True)
+            if "No module named 'torch'" in words:
+                message = f"torch is not installed for {sys.executable}; pip install 'torch>=2.6'"
+                raise UsageError(message) from None
+            message = f"the worker {error} while starting: {words}"
+            raise NotMeasuredError(message) from None
+        except BaseException:
+            self.close(kill=True)
+            raise
+        if isinstance(reply, Ready):
+            return reply
+        self.close(kill=True)
+        reason = reply.reason if isinstance(reply, Refused) else "the worker spoke out of turn"
+        raise UsageError(reason)
+
+    def _ask(self, request: Request, timeout_s: float) -> Reply:
+        assert self._process.stdin  # noqa: S101 (a pipe was asked for)
+        try:
+            self._process.stdin.write(msgspec.json.encode(request) + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise WorkerLostError("crashed", self._how_it_ended()) from None
+        return self._decoder.decode(self._read_line(timeout_s))
+
+    def _read_line(self, timeout_s: float) -> bytes:
+        assert self._process.stdout  # noqa: S101
+        descriptor = self._process.stdout.fileno()
+        deadline = time.monotonic() + timeout_s
+        while b"\n" not in self._unread:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or not select.select([descriptor], [], [], left_s)[0]:
+                raise WorkerLostError("timed_out", f"took longer than {timeout_s:g} s")
+            data = os.read(descriptor, _READ_BYTES)
+            if not data:
+                raise WorkerLostError("crashed", self._how_it_ended())
+            self._unread += data
+        line, self._unread = self._unread.split(b"\n", 1)
+        return line
+
+    def _how_it_ended(self) -> str:
+        try:
+            status = self._process.wait(_GOODBYE_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return "closed its pipe and went on"
+        if status == -signal.SIGKILL:
+            return "was killed (SIGKILL), often by the system for want of memory"
+        if status < 0:
+            return f"died of {signal.Signals(-status).name}"
+        return f"exited with status {status}"
+
+    def _last_words(self) -> str:
+        """The last line of the worker's standard error: for a person, never stored."""
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """The worker's variables: a fixed number of threads, freed memory kept, this same package."""
+    package = str(Path(gconvbench.__file__).parent.parent)
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    return os.environ | {
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "MALLOC_TRIM_THRESHOLD_": _LARGEST_HEAP_BLOCK,
+        "MALLOC_MMAP_THRESHOLD_": _LARGEST_HEAP_BLOCK,
+    }

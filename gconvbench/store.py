@@ -1,0 +1,211 @@
+"""Runs on disk: `results/runs/<machine>/<UTC time>-<commit>.jsonl`, appended, never rewritten.
+
+Each append is one line, flushed to the disk before the next job starts. A file without a footer is
+a run that was interrupted. Lines that cannot be read, wherever they stand, are counted and left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gconvbench.errors import NotMeasuredError, UsageError, refused_name
+from gconvbench.records import SCHEMA, Footer, Header, Line, Record, decode_line, encode_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Run", "RunWriter", "find_run", "list_runs", "load_run"]
+
+_SUFFIX = ".jsonl"
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A stored run as far as it could be read.
+
+    Attributes:
+        path: where it is.
+        header: its first line.
+        records: in the order they were appended; of two for the same job and round the first.
+        footer: None where the run was interrupted.
+        unreadable: how many lines could not be read.
+        intact: whether the footer's checksum holds; None without a footer.
+    """
+
+    path: Path
+    header: Header
+    records: tuple[Record, ...]
+    footer: Footer | None
+    unreadable: int
+    intact: bool | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run ended by itself and nothing was changed since."""
+        return self.footer is not None and bool(self.intact)
+
+
+class RunWriter:
+    """Appends lines to one run's file; every line is on the disk when `append` returns.
+
+    Raises:
+        NotMeasuredError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, results: Path, header: Header) -> RunWriter:
+        """Start a file for a new run; of two runs in one second the later gets a suffix."""
+        folder = results / "runs" / header.machine
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = _claim(folder, header.run)
+        except OSError as error:
+            raise _cannot_store(folder, error) from None
+        writer = cls(path)
+        writer.append(msgspec.structs.replace(header, run=path.name.removesuffix(_SUFFIX)))
+        return writer
+
+    def append(self, line: Line) -> None:
+        """Add one line."""
+        self._write(encode_line(line) + b"\n")
+
+    def mend(self) -> None:
+        """End a line that an interruption may have torn, so that the next one is whole."""
+        self._write(b"\n")
+
+    def finish(self) -> None:
+        """Add the footer: records per outcome and the checksum of everything above."""
+        run = load_run(self.path)
+        counts: dict[str, int] = {}
+        for record in run.records:
+            counts[record.outcome] = counts.get(record.outcome, 0) + 1
+        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        self.append(Footer(counts=counts, sha256=digest))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _cannot_store(self.path, error) from None
+
+
+def load_run(path: Path) -> Run:
+    """Read a run as far as it goes.
+
+    Raises:
+        UsageError: no such file, or no header of a known schema in it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"run {str(path)!r} cannot be read: {error.strerror}"
+        raise UsageError(message) from None
+    header: Header | None = None
+    footer: Footer | None = None
+    records: dict[tuple[object, int], Record] = {}
+    unreadable, intact, offset = 0, None, 0
+    for raw in data.splitlines(keepends=True):
+        line = _decoded(raw)
+        if isinstance(line, Header):
+            header = header or line
+        elif isinstance(line, Record):
+            records.setdefault((line.job, line.round), line)
+        elif isinstance(line, Footer):
+            footer = line
+            intact = hashlib.sha256(data[:offset]).hexdigest() == line.sha256
+        elif raw.strip():
+            unreadable += 1
+        offset += len(raw)
+    if header is None:
+        message = f"run {str(path)!r} has no readable header; it is not a stored run of gconvbench"
+        raise UsageError(message)
+    if header.schema > SCHEMA:
+        message = (
+            f"run {str(path)!r} has schema {header.schema}, this version reads up to {SCHEMA}; "
+            "install a newer gconvbench"
+        )
+        raise UsageError(message)
+    return Run(path, header, tuple(records.values()), footer, unreadable, intact)
+
+
+def list_runs(results: Path) -> list[Path]:
+    """All stored runs, oldest first."""
+    runs = (results / "runs").glob(f"*/*{_SUFFIX}")
+    return sorted(runs, key=lambda path: (path.name, path.parent.name))
+
+
+def find_run(results: Path, reference: str) -> Path:
+    """The run meant by a path, `latest`, `latest~1`, or a run's name or the start of it.
+
+    Raises:
+        UsageError: no such run, or more than one.
+    """
+    if Path(reference).is_file():
+        return Path(reference)
+    runs = list_runs(results)
+    if not runs:
+        message = f"no stored runs under {str(results / 'runs')!r}; `gconvbench run` makes one"
+        raise UsageError(message)
+    if reference == "latest" or reference.startswith("latest~"):
+        return _back(runs, reference)
+    named = [path for path in runs if path.name.startswith(reference)]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        message = f"run {reference!r} could be any of {', '.join(path.stem for path in named[:5])}"
+        raise UsageError(message)
+    raise UsageError(refused_name("run", reference, ["latest", *(p.stem for p in runs[-5:])]))
+
+
+def _back(runs: list[Path], reference: str) -> Path:
+    steps = reference.removeprefix("latest").removeprefix("~") or "0"
+    if not steps.isdecimal() or int(steps) >= len(runs):
+        message = f"run {reference!r} does not exist; there are {len(runs)}, up to latest~"
+        raise UsageError(message + str(len(runs) - 1))
+    return runs[-1 - int(steps)]
+
+
+def _decoded(raw: bytes) -> Line | None:
+    try:
+        return decode_line(raw)
+    except UsageError:
+        return None
+
+
+def _claim(folder: Path, name: str) -> Path:
+    for path in _candidates(folder, name):
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError  # the candidates never end
+
+
+def _candidates(folder: Path, name: str) -> Iterator[Path]:
+    yield folder / f"{name}{_SUFFIX}"
+    number = 2
+    while True:
+        yield folder / f"{name}-{number}{_SUFFIX}"
+        number += 1
+
+
+def _cannot_store(path: Path, error: OSError) -> NotMeasuredError:
+    return NotMeasuredError(
+        f"results cannot be stored in {str(path)!r}: {error.strerror}; "
+        "free it, or name another folder with --results"
+    )

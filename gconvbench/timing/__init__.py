@@ -1,0 +1,6 @@
+"""Clocks behind one small interface, and the loop that takes samples."""
+
+from gconvbench.timing.clock import Clock, HostClock
+from gconvbench.timing.sampling import Sampling, take_samples, warm_up
+
+__all__ = ["Clock", "HostClock", "Sampling", "take_samples", "warm_up"]

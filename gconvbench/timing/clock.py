@@ -1,0 +1,70 @@
+"""What a clock is, and the host's."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Clock", "HostClock"]
+
+_LARGEST_OVERHEAD = 1e-3
+"""Reading the clock may cost this share of a sample."""
+_READINGS = 201
+
+
+class Clock(Protocol):
+    """Times launches; what a chunk is (one sample or many) is the clock's own business."""
+
+    @property
+    def tick_s(self) -> float:
+        """The smallest difference that it can show, in seconds."""
+
+    def launches_per_sample(self, launch_s: float) -> int:
+        """Launches of about `launch_s` seconds to batch into one sample."""
+
+    def chunk(self, launch: Callable[[], object], launches: int) -> Sequence[float]:
+        """Some samples, each the mean seconds per launch over `launches` launches."""
+
+    def labels(self) -> tuple[str, ...]:
+        """What went wrong in the chunks since the last call, in the report's words."""
+
+
+class HostClock:
+    """Wall time on the host; right for work that is done when the call returns.
+
+    Args:
+        now: a monotonic clock in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
+        self._now = now
+        readings = [now() for _ in range(_READINGS)]
+        steps = [b - a for a, b in zip(readings, readings[1:], strict=False)]
+        self._overhead_s = statistics.median(steps)
+        self._tick_s = min((step for step in steps if step > 0), default=0.0)
+
+    @property
+    def tick_s(self) -> float:
+        """The smallest step seen between two readings."""
+        return self._tick_s
+
+    def launches_per_sample(self, launch_s: float) -> int:
+        """As many as keep the clock's own cost under 0.1 % of a sample."""
+        return max(1, math.ceil(self._overhead_s / (_LARGEST_OVERHEAD * max(launch_s, 1e-9))))
+
+    def chunk(self, launch: Callable[[], object], launches: int) -> Sequence[float]:
+        """One sample."""
+        repeats = range(launches)
+        start = self._now()
+        for _ in repeats:
+            launch()
+        return ((self._now() - start) / launches,)
+
+    def labels(self) -> tuple[str, ...]:
+        """Nothing to report."""
+        return ()

@@ -1,0 +1,90 @@
+"""The loop that takes samples until a stopping criterion has enough."""
+
+from __future__ import annotations
+
+import gc
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gconvbench.stopping import StoppingCriterion
+    from gconvbench.timing.clock import Clock
+
+__all__ = ["Sampling", "take_samples", "warm_up"]
+
+TARGET_NOT_REACHED = "target not reached"
+
+
+class Sampling(NamedTuple):
+    """Samples in seconds per launch, in the order taken, and what to know of them."""
+
+    samples_s: tuple[float, ...]
+    launches_per_sample: int
+    target_reached: bool
+    labels: tuple[str, ...]
+
+
+def warm_up(
+    launch: Callable[[], object],
+    synchronize: Callable[[], None],
+    *,
+    time_s: float,
+    now: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Launch for `time_s` seconds (at least twice) and return the seconds per launch."""
+    launches = 0
+    start = now()
+    while launches < 2 or now() - start < time_s:  # noqa: PLR2004 (said above)
+        launch()
+        synchronize()
+        launches += 1
+    return (now() - start) / launches
+
+
+def take_samples(
+    launch: Callable[[], object],
+    clock: Clock,
+    stopping: StoppingCriterion,
+    *,
+    launch_s: float,
+    now: Callable[[], float] = time.perf_counter,
+) -> Sampling:
+    """Sample `launch` until `stopping` is finished.
+
+    Args:
+        launch: one enqueue of the work, already warm.
+        clock: what to read.
+        stopping: fresh; takes note of every sample.
+        launch_s: about how long one launch takes, in seconds.
+        now: what the time caps are measured with.
+    """
+    samples_s: list[float] = []
+    launches = clock.launches_per_sample(launch_s)
+    with _no_garbage_collection():
+        while not stopping.is_finished:
+            start = now()
+            chunk = clock.chunk(launch, launches)
+            elapsed_s = (now() - start) / len(chunk)
+            for sample_s in chunk:
+                stopping.add(sample_s, elapsed_s)
+            samples_s += chunk
+    labels = clock.labels()
+    if not stopping.target_reached:
+        labels = (TARGET_NOT_REACHED, *labels)
+    return Sampling(tuple(samples_s), launches, stopping.target_reached, labels)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A collection within a sample would be charged to the launch."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,287 @@
+"""The worker: jobs in, records out; one process, many jobs. Run as `python -m gconvbench.worker`.
+
+Requests arrive on standard input. Replies leave through the pipe that was standard output; the
+descriptor itself is pointed at standard error first, so that nothing an implementation prints can
+mix with them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import torch
+
+from gconvbench.accuracy import Proof, prove
+from gconvbench.cases import parse_case
+from gconvbench.device import (
+    set_math_mode,
+    synchronizer,
+    why_device_lacks,
+    why_memory_lacks,
+    why_unavailable,
+)
+from gconvbench.environment import device_telemetry, machine_slug, read_environment
+from gconvbench.implementations import Table, load_table, why_unsupported
+from gconvbench.protocol import (
+    Description,
+    Explain,
+    Measure,
+    Measured,
+    Ready,
+    Refused,
+    Reply,
+    Request,
+    SetUp,
+    Support,
+)
+from gconvbench.records import Accuracy, Job, Method, Outcome, Record, Telemetry, Timing
+from gconvbench.stopping import MedianPrecision
+from gconvbench.timing import Clock, HostClock, take_samples, warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gconvbench.cases import Case
+    from gconvbench.implementations import Implementation, Launch
+
+__all__ = ["Worker", "main"]
+
+_PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal to get when the parent dies."""
+_OUT_OF_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+_POISONED_CONTEXT_WORDS = ("CUDA error", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
+
+
+class Worker:
+    """Answers requests; everything it knows of the run came with `SetUp`."""
+
+    def __init__(self, device: str, method: Method, table: Table) -> None:
+        self._device = device
+        self._method = method
+        self._table = table
+        self._synchronize = synchronizer(device)
+        self._proof = lru_cache(maxsize=1)(self._make_proof)
+        self._clocks = {mode: _clock(device, mode) for mode in method.cache_modes}
+
+    def explain(self, request: Explain) -> Support:
+        """Why each job is unsupported, if it is."""
+        return Support(tuple(self._why_unsupported(job) for job in request.jobs))
+
+    def measure(self, request: Measure) -> Record:
+        """Prove and time one job. Whatever goes wrong is in the record, never an exception."""
+        job, number = request.job, request.round
+        if reason := self._why_unsupported(job):
+            return Record(job=job, round=number, outcome="unsupported", detail=reason)
+        try:
+            with _Watch(self._device) as watch:
+                record = self._prove_and_time(job, number)
+        except Exception as error:  # noqa: BLE001 (an implementation may raise anything)
+            return self._failure(job, number, error)
+        return msgspec.structs.replace(record, telemetry=watch.telemetry)
+
+    def _why_unsupported(self, job: Job) -> str | None:
+        case = parse_case(job.case)
+        implementation = self._table.implementations[job.implementation]
+        try:
+            return why_unsupported(implementation, case) or why_device_lacks(case, self._device)
+        except Exception as error:  # noqa: BLE001
+            return f"why_unsupported raised {_one_line(error)}"
+
+    def _prove_and_time(self, job: Job, number: int) -> Record:
+        case = parse_case(job.case)
+        if reason := why_memory_lacks(case, self._device):
+            return Record(job=job, round=number, outcome="out_of_memory", detail=reason)
+        if self._device != "cpu":
+            set_math_mode(case.math_mode)
+        implementation = self._table.implementations[job.implementation]
+        proof = self._proof(case)
+        with _time_of() as first:
+            launch = implementation.launch(case, proof.operands)
+            launch()
+            self._synchronize()
+        accuracy = prove(implementation, proof)
+        if accuracy.faults:
+            detail = "; ".join(accuracy.faults)
+            return _record(job, number, "wrong", accuracy, detail=detail)
+        if self._method.check_only:
+            return _record(job, number, "checked", accuracy)
+        timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
+        return Record(
+            job=job,
+            round=number,
+            outcome="measured",
+            accuracy=accuracy,
+            first_launch_s=first[0],
+            timings=timings,
+        )
+
+    def _time(self, mode: str, clock: Clock, launch: Launch) -> Timing:
+        method = self._method
+        launch_s = warm_up(launch, self._synchronize, time_s=method.warmup_time_s)
+        stopping = MedianPrecision(
+            target=method.target,
+            min_samples=method.min_samples,
+            max_samples=method.max_samples,
+            min_time_s=method.min_time_s,
+            max_time_s=method.max_time_s,
+            tick_s=clock.tick_s / clock.launches_per_sample(launch_s),
+        )
+        sampling = take_samples(launch, clock, stopping, launch_s=launch_s)
+        return Timing(cache_mode="cold" if mode == "cold" else "hot", **sampling._asdict())
+
+    def _make_proof(self, case: Case) -> Proof:
+        return Proof.of(case, device=self._device, seed=self._method.seed)
+
+    def _failure(self, job: Job, number: int, error: Exception) -> Record:
+        outcome = _outcome_of(error)
+        if outcome == "out_of_memory":
+            self._proof.cache_clear()
+            if self._device != "cpu":
+                torch.cuda.empty_cache()
+        return Record(job=job, round=number, outcome=outcome, detail=_one_line(error))
+
+
+class _Watch:
+    """Reads what the process and the device did between entry and exit."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+
+    def __enter__(self) -> _Watch:
+        self._before = device_telemetry(self._device)
+        self._usage = resource.getrusage(resource.RUSAGE_SELF)
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall_s = time.perf_counter() - self._start
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        after = device_telemetry(self._device)
+        self.telemetry = Telemetry(
+            wall_s=wall_s,
+            cpu_s=usage.ru_utime + usage.ru_stime - self._usage.ru_utime - self._usage.ru_stime,
+            involuntary_switches=usage.ru_nivcsw - self._usage.ru_nivcsw,
+            load=os.getloadavg()[0],
+            device={"before": self._before, "after": after} if after else {},
+        )
+
+
+@contextmanager
+def _time_of() -> Iterator[list[float]]:
+    """The seconds that the block took, as the only entry of the list once it is left."""
+    taken: list[float] = []
+    start = time.perf_counter()
+    yield taken
+    taken.append(time.perf_counter() - start)
+
+
+def _record(
+    job: Job, number: int, outcome: Outcome, accuracy: Accuracy, *, detail: str = ""
+) -> Record:
+    return Record(job=job, round=number, outcome=outcome, accuracy=accuracy, detail=detail)
+
+
+def _clock(device: str, mode: str) -> Clock:
+    if device == "cpu":
+        return HostClock()
+    from gconvbench.timing.cuda import CudaEventClock  # noqa: PLC0415 (only where there is a card)
+
+    return CudaEventClock(device, cold=mode == "cold")
+
+
+def _outcome_of(error: Exception) -> Outcome:
+    text = str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY_WORDS)
+    ):
+        return "out_of_memory"
+    if isinstance(error, RuntimeError) and any(words in text for words in _POISONED_CONTEXT_WORDS):
+        return "crashed"
+    return "failed"
+
+
+def _one_line(error: Exception) -> str:
+    """Type and first line of an exception, without this machine's home and working directory."""
+    first = str(error).strip().splitlines()[:1]
+    text = ": ".join([type(error).__name__, *first])
+    for path, shown in ((str(Path.cwd()), "."), (str(Path.home()), "~")):
+        text = text.replace(path, shown) if len(path) > 1 else text
+    return text[:500]
+
+
+def _descriptions(table: Table) -> tuple[Description, ...]:
+    usable = [
+        Description(name, found.idea, found.operations, table.sources[name])
+        for name, found in table.implementations.items()
+    ]
+    broken = [
+        Description(name, "", (), table.sources[name], problem)
+        for name, problem in table.problems.items()
+    ]
+    return tuple(usable + broken)
+
+
+def _set_up(request: SetUp) -> tuple[Worker | None, Reply]:
+    torch.set_num_threads(request.method.threads)
+    if reason := why_unavailable(request.device):
+        return None, Refused(reason)
+    if request.device != "cpu":
+        torch.cuda.set_device(request.device)
+    table = load_table()
+    environment = read_environment(request.device, threads=request.method.threads)
+    worker = Worker(request.device, request.method, table)
+    return worker, Ready(environment, machine_slug(environment), _descriptions(table))
+
+
+def _serve(requests: Iterator[bytes], reply: Callable[[Reply], None]) -> None:
+    """Answer until the requests end, or until a job has left the process unusable."""
+    decoder = msgspec.json.Decoder(Request)
+    worker: Worker | None = None
+    for line in requests:
+        request = decoder.decode(line)
+        if isinstance(request, SetUp):
+            worker, answer = _set_up(request)
+            reply(answer)
+        elif worker is None:
+            reply(Refused("the worker was asked for work before it was set up"))
+        elif isinstance(request, Explain):
+            reply(worker.explain(request))
+        else:
+            record = worker.measure(request)
+            reply(Measured(record))
+            if record.outcome == "crashed":
+                return
+
+
+def _die_with_parent() -> None:
+    """So that a runner that is killed leaves no worker behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve requests from standard input until it ends."""
+    _die_with_parent()
+    pipe = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    encoder = msgspec.json.Encoder()
+    with os.fdopen(pipe, "wb") as replies:
+
+        def reply(answer: Reply) -> None:
+            replies.write(encoder.encode(answer) + b"\n")
+            replies.flush()
+
+        _serve(iter(sys.stdin.buffer.readline, b""), reply)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Named sets of cases shipped with the package, one TOML file each. Imports no torch."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from gconvbench.cases import Sweep, parse_sweep
+from gconvbench.errors import UsageError, refused_name
+
+__all__ = ["load", "names"]
+
+_SUFFIX = ".toml"
+
+
+def names() -> tuple[str, ...]:
+    """The shipped sweeps, in alphabetical order."""
+    files = resources.files(__package__).iterdir()
+    return tuple(sorted(f.name.removesuffix(_SUFFIX) for f in files if f.name.endswith(_SUFFIX)))
+
+
+def load(name: str) -> Sweep:
+    """The shipped sweep of that name, or the sweep in the file of that name.
+
+    Raises:
+        UsageError: no such sweep or file, or its text is not a sweep.
+    """
+    if name in names():
+        text = resources.files(__package__).joinpath(name + _SUFFIX).read_text("utf-8")
+        return parse_sweep(text, name)
+    if not name.endswith(_SUFFIX):
+        raise UsageError(refused_name("sweep", name, names()) + f", or a {_SUFFIX} file")
+    try:
+        text = Path(name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"sweep file {name!r} cannot be read: {reason}"
+        raise UsageError(message) from None
+    return parse_sweep(text, Path(name).stem)
