@@ -7,13 +7,18 @@ import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Estimate", "agree", "estimate_over_rounds", "median_half_width"]
+__all__ = ["Estimate", "Ratio", "estimate_over_rounds", "median_half_width", "paired_ratio"]
 
 _Z = 1.96
 """The normal distribution's .975 quantile, for nominal 95 % intervals."""
 _FEWEST_FOR_RANKS = 10
+_T_975 = (
+    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
+    2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860,
+)  # fmt: skip
+"""Student's t at .975 for 1 to 20 degrees of freedom (scipy.special.stdtrit, which a test asks)."""
 
 
 def median_half_width(ordered: Sequence[float]) -> float | None:
@@ -58,22 +63,55 @@ def estimate_over_rounds(medians_s: Sequence[float]) -> Estimate:
     Args:
         medians_s: one median per round, in seconds, at least one.
     """
-    rounds = len(medians_s)
-    half_width = None
-    if rounds > 1:
-        from scipy.special import stdtrit  # noqa: PLC0415 (slow to import; `--help` needs none)
-
-        spread = statistics.stdev(math.log(value) for value in medians_s)
-        half_width = float(stdtrit(rounds - 1, 0.975)) * spread / math.sqrt(rounds)
-    return Estimate(statistics.median(medians_s), half_width, rounds)
+    half_width = _log_half_width([math.log(value) for value in medians_s])
+    return Estimate(statistics.median(medians_s), half_width, len(medians_s))
 
 
-def agree(a: Estimate, b: Estimate) -> bool | None:
-    """Whether two times are too close to tell apart: |log a - log b| <= sqrt(ha^2 + hb^2).
+class Ratio(NamedTuple):
+    """How many times longer one time is than another, over the rounds that have both.
 
-    None where one of them has no interval.
+    Attributes:
+        value: the geometric mean of the rounds' ratios.
+        half_width: of the 95 % interval, on the log scale.
     """
-    if a.half_width is None or b.half_width is None:
+
+    value: float
+    half_width: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval excludes 1."""
+        return abs(math.log(self.value)) > self.half_width
+
+
+def paired_ratio(a_s: Mapping[int, float], b_s: Mapping[int, float]) -> Ratio | None:
+    """The ratio a / b of two jobs' times, paired by round; None with fewer than two common rounds.
+
+    Both were measured in the same process and close together, so whatever slowed that process
+    down cancels (Student's paired t interval, on logarithms).
+
+    Args:
+        a_s: median in seconds by round.
+        b_s: likewise.
+    """
+    logs = [math.log(a_s[number] / b_s[number]) for number in sorted(a_s.keys() & b_s.keys())]
+    half_width = _log_half_width(logs)
+    if half_width is None:
         return None
-    difference = abs(math.log(a.median_s) - math.log(b.median_s))
-    return difference <= math.hypot(a.half_width, b.half_width)
+    return Ratio(math.exp(statistics.fmean(logs)), half_width)
+
+
+def _log_half_width(logs: Sequence[float]) -> float | None:
+    """Half the width of the t interval of the mean; None for fewer than two values."""
+    if len(logs) < 2:  # noqa: PLR2004 (a standard deviation needs two)
+        return None
+    return _t_quantile(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+
+
+def _t_quantile(degrees: int) -> float:
+    """Student's t at .975."""
+    if degrees <= len(_T_975):
+        return _T_975[degrees - 1]
+    from scipy.special import stdtrit  # noqa: PLC0415 (importing it takes longer than `show` may)
+
+    return float(stdtrit(degrees, 0.975))

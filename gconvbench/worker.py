@@ -58,6 +58,8 @@ __all__ = ["Worker", "main"]
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal to get when the parent dies."""
+_DECIMALS = 12
+"""Samples are stored to the picosecond."""
 _OUT_OF_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
 _POISONED_CONTEXT_WORDS = ("CUDA error", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
 
@@ -137,7 +139,13 @@ class Worker:
             tick_s=clock.tick_s / clock.launches_per_sample(launch_s),
         )
         sampling = take_samples(launch, clock, stopping, launch_s=launch_s)
-        return Timing(cache_mode="cold" if mode == "cold" else "hot", **sampling._asdict())
+        return Timing(
+            cache_mode="cold" if mode == "cold" else "hot",
+            samples_s=tuple(round(sample_s, _DECIMALS) for sample_s in sampling.samples_s),
+            launches_per_sample=sampling.launches_per_sample,
+            target_reached=sampling.target_reached,
+            labels=sampling.labels,
+        )
 
     def _make_proof(self, case: Case) -> Proof:
         return Proof.of(case, device=self._device, seed=self._method.seed)

@@ -3,6 +3,7 @@
 A sweep file:
 
     description = "one line"
+    network = "resnext50"        # optional; the blocks are this network's layers
 
     [[block]]                    # a block is a product; a sweep is the union of its blocks
     name = "conv2"               # optional; a layer's name
@@ -75,10 +76,20 @@ class Expansion(msgspec.Struct, frozen=True):
 
 
 class Sweep(msgspec.Struct, frozen=True):
-    """Blocks and exclusions; `devices` is empty where the sweep leaves the device open."""
+    """Blocks and exclusions.
+
+    Attributes:
+        name: as given on the command line.
+        description: one line.
+        network: where the blocks are the layers of a network, its name.
+        blocks: the products whose union this is.
+        exclusions: what to leave out of them.
+        devices: empty where the sweep leaves the device open.
+    """
 
     name: str = ""
     description: str = ""
+    network: str = ""
     blocks: tuple[Block, ...] = (Block(),)
     exclusions: tuple[Exclusion, ...] = ()
     devices: tuple[str, ...] = ()
@@ -121,7 +132,7 @@ class Sweep(msgspec.Struct, frozen=True):
         for exclusion in self.exclusions:
             if _matches(case, exclusion.where):
                 return Excluded(case_id(case), exclusion.reason)
-        name = "/".join(filter(None, (self.name, block.name))) if block.name else ""
+        name = f"{self.network}/{block.name}" if self.network and block.name else block.name
         return NamedCase(case, name, block.count)
 
 
@@ -142,7 +153,7 @@ def parse_sweep(text: str, name: str) -> Sweep:
 
 
 def _sweep(table: Mapping[str, Any], name: str) -> Sweep:
-    allowed = ("description", "devices", "block", "exclude")
+    allowed = ("description", "network", "devices", "block", "exclude")
     for key in table:
         if key not in allowed:
             raise UsageError(refused_name("key", key, allowed))
@@ -153,6 +164,7 @@ def _sweep(table: Mapping[str, Any], name: str) -> Sweep:
     return Sweep(
         name=name,
         description=str(table.get("description", "")),
+        network=str(table.get("network", "")),
         blocks=tuple(_block(block) for block in _listed(table, "block")) or (Block(),),
         exclusions=tuple(_exclusion(item) for item in _listed(table, "exclude")),
         devices=tuple(str(device) for device in _listed(table, "devices")),

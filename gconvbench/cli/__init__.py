@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-import click
 import typer
+from typer.exceptions import Abort, TyperException
 
-from gconvbench.cli import environment, listing, run, show
+from gconvbench.cli import commands
 from gconvbench.errors import ExitCode, GconvbenchError
 
 __all__ = ["app", "main"]
@@ -21,10 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("run")(run.run)
-app.command("list")(listing.list_)
-app.command("show")(show.show)
-app.command("environment")(environment.environment)
+app.command("run")(commands.run)
+app.command("list")(commands.list_)
+app.command("show")(commands.show)
+app.command("environment")(commands.environment)
 
 
 def main() -> None:
@@ -38,9 +38,9 @@ def _exit_code() -> int:
     except GconvbenchError as error:
         _complain(str(error))
         return error.exit_code
-    except click.exceptions.Abort:
+    except Abort:
         return ExitCode.INTERRUPTED
-    except click.ClickException as error:
+    except TyperException as error:
         _complain(error.format_message())
         return ExitCode.USAGE
     except KeyboardInterrupt:

@@ -7,12 +7,12 @@ import sys
 import msgspec
 from rich.markup import escape
 
-from gconvbench.cli import options as opt
+from gconvbench.cli.method import default_device, make_method
 from gconvbench.errors import UsageError
 from gconvbench.report.table import make_console, plain_table
 from gconvbench.runner import WorkerProcess
 
-__all__ = ["environment"]
+__all__ = ["print_environment"]
 
 _MEANINGS = {
     "identity": "where these differ, times may not be compared",
@@ -21,17 +21,13 @@ _MEANINGS = {
 }
 
 
-def environment(
-    device: opt.DeviceOption = None,
-    threads: opt.ThreadsOption = 1,
-    json: opt.JsonOption = False,
-) -> int:
-    """Print the fingerprint of machine and software."""
-    name = device or opt.default_device()
+def print_environment(device: str | None, *, threads: int, json: bool) -> int:
+    """Print the fingerprint of machine and software; returns the exit code."""
+    name = device or default_device()
     if "," in name:
         message = f"device {name!r}: one at a time, please"
         raise UsageError(message)
-    method = opt.make_method(
+    method = make_method(
         name, cache=None, target=None, threads=threads, seed=0, check_only=False
     )
     with WorkerProcess(name, method) as worker:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import typer
 from rich.markup import escape
 
 from gconvbench import workloads
 from gconvbench.cases import flops, min_bytes, parameters, parse_case
-from gconvbench.cli import options as opt
+from gconvbench.cli.method import chosen_implementations, default_device, make_method
 from gconvbench.cli.run import planned_cases
-from gconvbench.cli.selection import Selection, select
 from gconvbench.records import Job, Plan
 from gconvbench.report import format as fmt
 from gconvbench.report.table import make_console, plain_table
@@ -22,48 +19,32 @@ from gconvbench.runner import Duration, WorkerProcess, estimate_duration, jobs_o
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
-    from gconvbench.protocol import Description
+    from gconvbench.cli.selection import Selection
     from gconvbench.records import PlannedCase
 
-__all__ = ["list_"]
+__all__ = ["list_cases", "list_implementations", "list_sweeps"]
 
 
-def list_(  # noqa: PLR0913 (one argument per option)
-    case: opt.CaseOption = None,
-    cases: opt.CasesOption = None,
-    sweep: opt.SweepOption = None,
-    axis: opt.AxisOption = None,
-    implementation: opt.ImplementationOption = "all",
-    device: opt.DeviceOption = None,
-    rounds: opt.RoundsOption = 3,
-    check_only: opt.CheckOnlyOption = False,
-    threads: opt.ThreadsOption = 1,
-    results: opt.ResultsOption = Path("results"),
-    implementations: Annotated[
-        bool, typer.Option("--implementations", help="Show the ways of computing it instead.")
-    ] = False,
-    sweeps: Annotated[bool, typer.Option("--sweeps", help="Show the named sweeps instead.")] = False,
-    json: opt.JsonOption = False,
+def list_cases(  # noqa: PLR0913 (one argument per option)
+    selection: Selection,
+    *,
+    implementation: str,
+    rounds: int,
+    threads: int,
+    check_only: bool,
+    results: Path,
+    json: bool,
 ) -> int:
-    """Show what a run with the same options would do, without running it."""
-    if sweeps:
-        return _list_sweeps(json=json)
-    selection = select(
-        ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
-    )
-    for name in selection.devices or (opt.default_device(),):
-        method = opt.make_method(
-            name, cache=None, target=None, threads=threads, seed=0, check_only=check_only
-        )
-        with WorkerProcess(name, method) as worker:
-            if implementations:
-                return _list_implementations(worker.ready.implementations, json=json)
+    """What a run with the same options would do; returns the exit code."""
+    for name in selection.devices or (default_device(),):
+        with _worker(name, threads, check_only=check_only) as worker:
             plan = Plan(
                 cases=planned_cases(selection),
-                implementations=opt.chosen_implementations(
+                implementations=chosen_implementations(
                     implementation, worker.ready.implementations
                 ),
                 rounds=1 if check_only else rounds,
@@ -75,11 +56,47 @@ def list_(  # noqa: PLR0913 (one argument per option)
         duration = estimate_duration(
             plan, supported, results=results, machine=machine, check_only=check_only
         )
-        if json:
-            _print_json(plan, selection, reasons, duration, name)
-        else:
-            _print(plan, selection, reasons, duration, name)
+        show = _print_json if json else _print
+        show(plan, selection, reasons, duration, name)
     return 0
+
+
+def list_implementations(device: str | None, *, json: bool) -> int:
+    """Every implementation with its idea; returns the exit code."""
+    with _worker(device or default_device(), 1, check_only=True) as worker:
+        known = worker.ready.implementations
+    if json:
+        for one in known:
+            _print_document(msgspec.to_builtins(one))
+        return 0
+    console = make_console(sys.stdout)
+    for one in known:
+        console.print(f"[bold]{one.name}[/bold]  {', '.join(one.operations)}  ({one.source})")
+        problem = f"cannot be used: {one.problem}" if one.problem else ""
+        console.print(f"  {escape(problem or one.idea)}")
+    return 0
+
+
+def list_sweeps(*, json: bool) -> int:
+    """The shipped sweeps; returns the exit code."""
+    rows = [(name, workloads.load(name)) for name in workloads.names()]
+    if json:
+        for name, sweep in rows:
+            count = len(sweep.expand().cases)
+            _print_document({"name": name, "description": sweep.description, "cases": count})
+        return 0
+    table = plain_table("sweep", "cases", "what", right=("cases",))
+    for name, sweep in rows:
+        table.add_row(name, str(len(sweep.expand().cases)), sweep.description)
+    make_console(sys.stdout).print(table)
+    return 0
+
+
+def _worker(device: str, threads: int, *, check_only: bool) -> WorkerProcess:
+    method = make_method(
+        device, cache=None, target=None, threads=threads, seed=0, check_only=check_only
+    )
+    return WorkerProcess(device, method)
 
 
 def _print(
@@ -163,32 +180,6 @@ def _print_json(
             "jobs_known": duration.known,
         }
     )
-
-
-def _list_implementations(known: Sequence[Description], *, json: bool) -> int:
-    if json:
-        for one in known:
-            _print_document(msgspec.to_builtins(one))
-        return 0
-    console = make_console(sys.stdout)
-    for one in known:
-        console.print(f"[bold]{one.name}[/bold]  {', '.join(one.operations)}  ({one.source})")
-        console.print(f"  {escape(one.problem and 'cannot be used: ' + one.problem or one.idea)}")
-    return 0
-
-
-def _list_sweeps(*, json: bool) -> int:
-    rows = [(name, workloads.load(name)) for name in workloads.names()]
-    if json:
-        for name, sweep in rows:
-            count = len(sweep.expand().cases)
-            _print_document({"name": name, "description": sweep.description, "cases": count})
-        return 0
-    table = plain_table("sweep", "cases", "what", right=("cases",))
-    for name, sweep in rows:
-        table.add_row(name, str(len(sweep.expand().cases)), sweep.description)
-    make_console(sys.stdout).print(table)
-    return 0
 
 
 def _print_document(document: dict[str, Any]) -> None:

@@ -5,90 +5,71 @@ from __future__ import annotations
 import signal
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from gconvbench.cli import options as opt
-from gconvbench.cli.selection import Selection, select
+from gconvbench.cases import case_id
+from gconvbench.cli.method import chosen_implementations, default_device, make_method
 from gconvbench.errors import ExitCode, NotComparableError, UsageError, worst
 from gconvbench.records import FAILED_OUTCOMES, Header, Job, Plan, PlannedCase, Record, encode_line
-from gconvbench.cases import case_id
 from gconvbench.report.progress import progress
 from gconvbench.report.table import make_console, print_run
 from gconvbench.runner import WorkerProcess, device_lock, execute, jobs_of
-from gconvbench.runner.execute import why_other_environment
+from gconvbench.runner.execute import open_jobs, why_other_environment
 from gconvbench.store import Run, RunWriter, find_run, load_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
+
+    from gconvbench.cli.selection import Selection
 
     from gconvbench.protocol import Ready
     from gconvbench.records import Method
     from gconvbench.runner import Observer
 
-__all__ = ["run"]
-
-_OPTIONS_OF_A_NEW_RUN = (
-    "case", "cases", "sweep", "axis", "implementation", "device", "rounds",
-    "check_only", "cache", "target", "threads", "seed",
-)  # fmt: skip
+__all__ = ["planned_cases", "resume", "run_exit_code", "start"]
 
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, so that it takes the same way out as Ctrl-C."""
 
 
-def run(  # noqa: PLR0913 (one argument per option)
-    context: typer.Context,
-    case: opt.CaseOption = None,
-    cases: opt.CasesOption = None,
-    sweep: opt.SweepOption = None,
-    axis: opt.AxisOption = None,
-    implementation: opt.ImplementationOption = "all",
-    device: opt.DeviceOption = None,
-    rounds: opt.RoundsOption = 3,
-    check_only: opt.CheckOnlyOption = False,
-    cache: opt.CacheOption = None,
-    target: opt.TargetOption = None,
-    threads: opt.ThreadsOption = 1,
-    seed: opt.SeedOption = 0,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="Seconds until a job counts as hung.")
-    ] = 120.0,
-    resume: Annotated[
-        str | None,
-        typer.Option("--resume", metavar="RUN", help="Finish an interrupted run, such as latest."),
-    ] = None,
-    results: opt.ResultsOption = Path("results"),
-    json: opt.JsonOption = False,
+def start(  # noqa: PLR0913 (one argument per option)
+    selection: Selection,
+    *,
+    implementation: str,
+    rounds: int,
+    cache: str | None,
+    target: float | None,
+    threads: int,
+    seed: int,
+    check_only: bool,
+    timeout_s: float,
+    results: Path,
+    json: bool,
 ) -> int:
-    """Measure cases with every implementation, after proving each one right.
-
-    Without --case, --cases, --sweep or -a this is the sweep 'quick'.
-    """
+    """A new run on each of the selection's devices; returns the exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    if resume is not None:
-        _refuse_new_options(context)
-        return _resume(results, resume, timeout_s=timeout, json=json)
-    selection = select(
-        ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
-    )
     _note_excluded(selection)
     codes = []
-    for name in selection.devices or (opt.default_device(),):
-        method = opt.make_method(
+    for name in selection.devices or (default_device(),):
+        method = make_method(
             name, cache=cache, target=target, threads=threads, seed=seed, check_only=check_only
         )
         with device_lock(name):
-            header = _plan(selection, name, method, implementation, 1 if check_only else rounds)
+            header, unsupported = _plan(
+                selection, name, method, implementation, 1 if check_only else rounds
+            )
             writer = RunWriter.create(results, header)
-            codes.append(_carry_out(load_run(writer.path), writer, timeout_s=timeout, json=json))
+            for record in unsupported:
+                writer.append(record)
+            codes.append(_carry_out(load_run(writer.path), writer, timeout_s=timeout_s, json=json))
     return worst(codes)
 
 
-def _resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> int:
+def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> int:
+    """Finish an interrupted run; returns the exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
     stored = load_run(find_run(results, reference))
     if stored.footer is not None:
         _note(f"run {stored.path.stem} is complete; nothing is left to resume")
@@ -106,18 +87,31 @@ def _resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> i
 
 def _plan(
     selection: Selection, device: str, method: Method, implementation: str, rounds: int
-) -> Header:
-    """Ask a worker where it is and what it knows, and write down what the run is to do."""
+) -> tuple[Header, list[Record]]:
+    """Ask a worker where it is and what it knows, and write down what the run is to do.
+
+    Returns the header, and the records of the jobs that cannot be done.
+    """
     with WorkerProcess(device, method) as worker:
         ready = worker.ready
         plan = Plan(
             cases=planned_cases(selection),
-            implementations=opt.chosen_implementations(implementation, ready.implementations),
+            implementations=chosen_implementations(implementation, ready.implementations),
             rounds=rounds,
             sweeps=selection.sweeps,
         )
-        _refuse_impossible(plan, worker.explain(jobs_of(plan)))
-    return _header(plan, method, device, ready)
+        jobs = jobs_of(plan)
+        reasons = worker.explain(jobs)
+    unsupported = [
+        Record(job=job, round=1, outcome="unsupported", detail=reason)
+        for job, reason in zip(jobs, reasons, strict=True)
+        if reason
+    ]
+    if len(unsupported) == len(jobs):
+        first = unsupported[0]
+        message = f"nothing can be run; {first.job.implementation}: {first.detail}"
+        raise UsageError(message)
+    return _header(plan, method, device, ready), unsupported
 
 
 def planned_cases(selection: Selection) -> tuple[PlannedCase, ...]:
@@ -126,12 +120,6 @@ def planned_cases(selection: Selection) -> tuple[PlannedCase, ...]:
         PlannedCase(case_id(named.case), named.name, named.count)
         for named in selection.expansion.cases
     )
-
-
-def _refuse_impossible(plan: Plan, reasons: tuple[str | None, ...]) -> None:
-    if all(reasons):
-        message = f"nothing can be run: {jobs_of(plan)[0].implementation}: {reasons[0]}"
-        raise UsageError(message)
 
 
 def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
@@ -152,13 +140,13 @@ def _carry_out(stored: Run, writer: RunWriter, *, timeout_s: float, json: bool) 
     """Do what is left of a run, telling what happens, and leave with the run's exit code."""
     header = stored.header
     console = make_console(sys.stderr)
-    total = len(jobs_of(header.plan)) * header.plan.rounds
+    left = len(open_jobs(header.plan, stored.records))
     _note(f"storing in {writer.path}")
     if json:
         for line in (header, *stored.records):
             _print_line(line)
     try:
-        with progress(console, total - len(stored.records)) as display:
+        with progress(console, left) as display:
             observer = _JsonObserver(display) if json else display
             execute(header, writer, observer, done=stored.records, timeout_s=timeout_s)
     except KeyboardInterrupt as interrupt:
@@ -216,15 +204,6 @@ def _note_excluded(selection: Selection) -> None:
         _note(f"left out {count} combination(s): {reason}")
     if len(reasons) > 5:  # noqa: PLR2004 (as many as are shown)
         _note(f"{len(reasons) - 5} more reasons; gconvbench list shows all")
-
-
-def _refuse_new_options(context: typer.Context) -> None:
-    for name in _OPTIONS_OF_A_NEW_RUN:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = "-a" if name == "axis" else "--" + name.replace("_", "-")
-            message = f"--resume goes on with the stored plan; {option} cannot change it"
-            raise UsageError(message)
 
 
 def _note(text: str) -> None:

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from gconvbench.cli import options as opt
 from gconvbench.errors import UsageError
 from gconvbench.records import encode_line
 from gconvbench.report.table import make_console, print_run
 from gconvbench.store import find_run, load_run
 
-__all__ = ["show"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["show_run"]
 
 
-def show(
-    run: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="A file, a run's name, latest, latest~1.")
-    ] = "latest",
-    results: opt.ResultsOption = Path("results"),
-    json: opt.JsonOption = False,
-    csv: Annotated[bool, typer.Option("--csv", help="One row per record, for spreadsheets.")] = False,
-) -> int:
-    """Show a stored run: per case the implementations by time, and which to use."""
+def show_run(reference: str, results: Path, *, json: bool, csv: bool) -> int:
+    """Print a stored run; returns the exit code.
+
+    Raises:
+        UsageError: no such run, or two forms asked for at once.
+    """
     if json and csv:
         message = "--json and --csv exclude each other; give one of them"
         raise UsageError(message)
-    stored = load_run(find_run(results, run))
+    stored = load_run(find_run(results, reference))
     if json:
         for line in (stored.header, *stored.records, stored.footer):
             if line is not None:

@@ -60,8 +60,8 @@ def share(value: float) -> str:
 
 
 def half_width_text(estimate: Estimate) -> str:
-    """`± 2.1 %`, or nothing where one round gives no interval."""
-    return "" if estimate.half_width is None else f"± {share(estimate.half_width)}"
+    """`2.1 %`, or nothing where one round gives no interval."""
+    return "" if estimate.half_width is None else share(estimate.half_width)
 
 
 def speedup_text(value: float | None) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from gconvbench.cases import Case, parse_case
 from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES
-from gconvbench.stats import Estimate, agree, estimate_over_rounds
+from gconvbench.stats import Estimate, estimate_over_rounds, paired_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         outcome: `measured`, `checked`, or the first thing that went wrong.
         detail: the reason, for other outcomes.
         times: estimate per cache mode; empty unless measured.
+        rounds_s: median of each round in the first cache mode.
         speedup: native's time over this one's, in the first cache mode.
         error: the largest relative error seen in any result and round; None where none was found
             or it is not finite.
@@ -40,6 +41,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     detail: str
     times: dict[str, Estimate]
+    rounds_s: dict[int, float]
     speedup: float | None
     error: float | None
     of_limit: float | None
@@ -65,16 +67,15 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
             right = [row for row in self.rows if row.outcome == "checked"]
             return f"{len(right)} right, not timed" if right else "none can be recommended"
         fastest, *others = self.measured
-        best = _first(fastest)
-        verdicts = {row.implementation: agree(best, _first(row)) for row in others}
-        close = [name for name, same in verdicts.items() if same]
         if not others:
             return f"use {fastest.implementation}; nothing else was measured"
-        if best.half_width is None:
+        ratios = {row.implementation: paired_ratio(row.rounds_s, fastest.rounds_s) for row in others}
+        if None in ratios.values():
             return f"use {fastest.implementation}, perhaps; one round has no interval, add --rounds"
+        close = [name for name, ratio in ratios.items() if ratio and not ratio.is_clear]
         if close:
             return f"use {fastest.implementation}; not clearly slower: {', '.join(close)}"
-        return f"use {fastest.implementation}"
+        return f"use {fastest.implementation}; all others are clearly slower"
 
 
 def summarise(run: Run) -> list[CaseSummary]:
@@ -113,6 +114,7 @@ def _row(name: str, records: list[Record], native: dict[str, Estimate]) -> Row:
         outcome=worst.outcome,
         detail=worst.detail,
         times=times,
+        rounds_s={r.round: r.timings[0].median_s for r in records if r.timings} if times else {},
         speedup=speedup,
         error=max((t.group_error or 0.0 for t in finite), default=None),
         of_limit=max(((t.group_error or 0.0) / t.limit for t in finite), default=None),

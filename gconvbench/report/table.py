@@ -57,7 +57,7 @@ def print_run(run: Run, console: Console) -> None:
 def _print_origin(run: Run, console: Console) -> None:
     header, facts = run.header, run.header.environment
     identity, software = facts.identity, facts.under_test
-    commit = str(software.get("commit") or "no commit")[:10]
+    commit = str(software.get("commit") or "none")[:10]
     method = header.method
     console.print(f"[bold]{escape(header.run)}[/bold] on {escape(header.machine)}")
     console.print(
@@ -89,13 +89,22 @@ def _print_case(
         if row.outcome not in {"measured", "checked"}:
             console.print(f"  {row.implementation} {row.outcome}: {escape(row.detail)}")
     if unsupported := [row for row in summary.rows if row.outcome == "unsupported"]:
-        reasons = "; ".join(f"{row.implementation} ({row.detail})" for row in unsupported)
-        console.print(f"[dim]  unsupported: {escape(reasons)}[/dim]")
+        _print_unsupported(unsupported, console)
     console.print(f"  [bold]{escape(summary.advice)}[/bold]")
 
 
+def _print_unsupported(rows: Sequence[Row], console: Console) -> None:
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        by_reason.setdefault(row.detail, []).append(row.implementation)
+    for reason, names in by_reason.items():
+        console.print(f"[dim]  unsupported: {', '.join(names)}: {escape(reason)}[/dim]")
+
+
 def _times_table(rows: Sequence[Row], modes: Sequence[str], marks: dict[str, str]) -> Table:
-    columns = [name for mode in modes for name in (f"time {mode}", f"95 % {mode}")]
+    columns = [name for mode in modes for name in (mode, f"± 95 % {mode}")]
+    if len(modes) == 1:
+        columns = ["time", "± 95 %"]
     right = (*columns, "speedup", "error", "of limit")
     table = plain_table("  implementation", *columns, "speedup", "error", "of limit", "", right=right)
     for row in rows:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from gconvbench.errors import NotComparableError
 from gconvbench.records import MEASURED_OUTCOMES, Record
-from gconvbench.runner.order import round_order
+from gconvbench.runner.order import jobs_of, round_order
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gconvbench.protocol import Ready
-    from gconvbench.records import Environment, Header, Job
+    from gconvbench.records import Environment, Header, Job, Plan
     from gconvbench.store import RunWriter
 
-__all__ = ["Observer", "execute", "why_other_environment"]
+__all__ = ["Observer", "execute", "open_jobs", "why_other_environment"]
 
 _CODE_FIELDS = {"commit", "commit_dirty"}
 """What may change under a run: the repository is not only the code under test."""
@@ -49,13 +49,13 @@ def execute(
         NotComparableError: a worker found another environment than the header's.
         NotMeasuredError: a record could not be stored.
     """
-    finished = {(record.job, record.round) for record in done}
-    settled = {record.job for record in done if record.outcome not in MEASURED_OUTCOMES}
+    jobs = open_jobs(header.plan, done)
+    settled: set[Job] = set()
     for number in range(1, header.plan.rounds + 1):
         order = round_order(header.plan, seed=header.method.seed, number=number)
         with _Workers(header, timeout_s) as workers:
             for job in order:
-                if job in settled or (job, number) in finished:
+                if job in settled or (job, number) not in jobs:
                     continue
                 observer.job_started(job, number)
                 record = workers.measure(job, number)
@@ -64,6 +64,20 @@ def execute(
                 if record.outcome not in MEASURED_OUTCOMES:
                     settled.add(job)
     writer.finish()
+
+
+def open_jobs(plan: Plan, done: Iterable[Record]) -> set[tuple[Job, int]]:
+    """The jobs and rounds of a plan that `done` leaves open: resuming is a property of the data."""
+    records = list(done)
+    finished = {(record.job, record.round) for record in records}
+    settled = {record.job for record in records if record.outcome not in MEASURED_OUTCOMES}
+    return {
+        (job, number)
+        for job in jobs_of(plan)
+        if job not in settled
+        for number in range(1, plan.rounds + 1)
+        if (job, number) not in finished
+    }
 
 
 class _Workers:

@@ -1,0 +1,150 @@
+"""The subcommands: their options, and whom they call. The table of contents of the program.
+
+What a command needs is imported when it runs, so that `--help` and `show` start at once.
+"""
+
+# ruff: noqa: PLC0415, FBT001, FBT002, PLR0913
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gconvbench.cli import options as opt
+
+__all__ = ["environment", "list_", "run", "show"]
+
+
+def run(
+    context: typer.Context,
+    case: opt.CaseOption = None,
+    cases: opt.CasesOption = None,
+    sweep: opt.SweepOption = None,
+    axis: opt.AxisOption = None,
+    implementation: opt.ImplementationOption = "all",
+    device: opt.DeviceOption = None,
+    rounds: opt.RoundsOption = 3,
+    check_only: opt.CheckOnlyOption = False,
+    cache: opt.CacheOption = None,
+    target: opt.TargetOption = None,
+    threads: opt.ThreadsOption = 1,
+    seed: opt.SeedOption = 0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds until a job counts as hung.")
+    ] = 120.0,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="RUN", help="Finish an interrupted run, such as latest."),
+    ] = None,
+    results: opt.ResultsOption = Path("results"),
+    json: opt.JsonOption = False,
+) -> int:
+    """Measure cases with every implementation, after proving each one right.
+
+    Without --case, --cases, --sweep or -a this is the sweep 'quick'.
+    """
+    from gconvbench.cli import run as running
+    from gconvbench.cli.selection import select
+
+    if resume is not None:
+        _refuse_new_options(context)
+        return running.resume(results, resume, timeout_s=timeout, json=json)
+    selection = select(
+        ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
+    )
+    return running.start(
+        selection,
+        implementation=implementation,
+        rounds=rounds,
+        cache=cache,
+        target=target,
+        threads=threads,
+        seed=seed,
+        check_only=check_only,
+        timeout_s=timeout,
+        results=results,
+        json=json,
+    )
+
+
+def list_(
+    case: opt.CaseOption = None,
+    cases: opt.CasesOption = None,
+    sweep: opt.SweepOption = None,
+    axis: opt.AxisOption = None,
+    implementation: opt.ImplementationOption = "all",
+    device: opt.DeviceOption = None,
+    rounds: opt.RoundsOption = 3,
+    check_only: opt.CheckOnlyOption = False,
+    threads: opt.ThreadsOption = 1,
+    results: opt.ResultsOption = Path("results"),
+    implementations: Annotated[
+        bool, typer.Option("--implementations", help="Show the ways of computing it instead.")
+    ] = False,
+    sweeps: Annotated[
+        bool, typer.Option("--sweeps", help="Show the named sweeps instead.")
+    ] = False,
+    json: opt.JsonOption = False,
+) -> int:
+    """Show what a run with the same options would do, without running it."""
+    from gconvbench.cli import listing
+    from gconvbench.cli.selection import select
+
+    if sweeps:
+        return listing.list_sweeps(json=json)
+    if implementations:
+        return listing.list_implementations(device, json=json)
+    selection = select(
+        ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
+    )
+    return listing.list_cases(
+        selection,
+        implementation=implementation,
+        rounds=rounds,
+        threads=threads,
+        check_only=check_only,
+        results=results,
+        json=json,
+    )
+
+
+def show(
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="A file, a run's name, latest, latest~1.")
+    ] = "latest",
+    results: opt.ResultsOption = Path("results"),
+    json: opt.JsonOption = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="One row per record, for spreadsheets.")
+    ] = False,
+) -> int:
+    """Show a stored run: per case the implementations by time, and which to use."""
+    from gconvbench.cli.show import show_run
+
+    return show_run(run, results, json=json, csv=csv)
+
+
+def environment(
+    device: opt.DeviceOption = None,
+    threads: opt.ThreadsOption = 1,
+    json: opt.JsonOption = False,
+) -> int:
+    """Print the fingerprint of machine and software, which every run stores."""
+    from gconvbench.cli.environment import print_environment
+
+    return print_environment(device, threads=threads, json=json)
+
+
+def _refuse_new_options(context: typer.Context) -> None:
+    """With --resume the plan is the stored one."""
+    from gconvbench.errors import UsageError
+
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and name not in {"resume", "results", "json", "timeout"}:
+            option = "-a" if name == "axis" else "--" + name.replace("_", "-")
+            message = f"--resume goes on with the stored plan; {option} cannot change it"
+            raise UsageError(message)
