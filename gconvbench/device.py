@@ -34,7 +34,10 @@ def why_unavailable(device: str) -> str | None:
         return None
     if not torch.cuda.is_available():
         build = "has no CUDA" if torch.version.cuda is None else "finds no usable CUDA device"
-        return f"device {device!r} is not available: torch {torch.__version__} {build}; use --device cpu"
+        return (
+            f"device {device!r} is not available: torch {torch.__version__} {build}; "
+            "use --device cpu"
+        )
     count = torch.cuda.device_count()
     if (torch.device(device).index or 0) >= count:
         return f"device {device!r} does not exist; there are {count}: cuda:0 to cuda:{count - 1}"
@@ -71,7 +74,7 @@ def why_memory_lacks(case: Case, device: str) -> str | None:
 def set_math_mode(math_mode: str) -> None:
     """Allow or forbid TF32 in convolutions and products, by the setting that this torch has."""
     convolution = getattr(torch.backends.cudnn, "conv", None)
-    if hasattr(convolution, "fp32_precision"):
+    if convolution is not None and hasattr(convolution, "fp32_precision"):
         convolution.fp32_precision = math_mode
         torch.backends.cuda.matmul.fp32_precision = math_mode
     else:

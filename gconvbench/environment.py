@@ -120,7 +120,9 @@ def _cpu_identity() -> dict[str, Callable[[], Any]]:
         "architecture": platform.machine,
         "cpu_capability": torch.backends.cpu.get_cpu_capability,
         "cores": lambda: len(os.sched_getaffinity(0)),
-        "memory_gib": lambda: round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _GIB),
+        "memory_gib": lambda: round(
+            os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _GIB
+        ),
         "onednn_enabled": lambda: torch.backends.mkldnn.enabled,
     }
 
@@ -143,9 +145,7 @@ def _cuda_identity(device: str) -> dict[str, Callable[[], Any]]:
         "mig": lambda: nvml("nvmlDeviceGetMigMode")()[0],
         "ecc": lambda: nvml("nvmlDeviceGetEccMode")()[0],
         "power_limit_w": lambda: nvml("nvmlDeviceGetEnforcedPowerLimit")() / 1e3,
-        "application_sm_clock_mhz": nvml(
-            "nvmlDeviceGetApplicationsClock", pynvml.NVML_CLOCK_SM
-        ),
+        "application_sm_clock_mhz": nvml("nvmlDeviceGetApplicationsClock", pynvml.NVML_CLOCK_SM),
         "max_sm_clock_mhz": nvml("nvmlDeviceGetMaxClockInfo", pynvml.NVML_CLOCK_SM),
         "cpu_model": _cpu_model,
     }
@@ -192,9 +192,9 @@ def _soft() -> dict[str, Callable[[], Any]]:
         "kernel": lambda: platform.release().split("-")[0],
         "python": platform.python_version,
         "libc": lambda: " ".join(platform.libc_ver()),
-        "governor": lambda: Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-        .read_text("ascii")
-        .strip(),
+        "governor": lambda: (
+            Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text("ascii").strip()
+        ),
     }
 
 
@@ -250,7 +250,11 @@ def _git(*arguments: str) -> str:
     """
     try:
         done = subprocess.run(  # noqa: S603
-            ["git", *arguments], check=True, capture_output=True, text=True, timeout=10  # noqa: S607
+            ["git", *arguments],  # noqa: S607 (whatever git the user has)
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
         message = "the current directory is no git checkout"

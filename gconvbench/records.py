@@ -219,6 +219,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
     machine: str
     schema: int = SCHEMA
 
+    def __post_init__(self) -> None:
+        """A reader of this schema could misread a newer one."""
+        if self.schema > SCHEMA:
+            message = f"schema {self.schema} is newer than {SCHEMA}"
+            raise ValueError(message)
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field="kind"):
     """What one job left behind in one round (counted from 1)."""

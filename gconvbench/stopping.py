@@ -41,7 +41,7 @@ class MedianPrecision:
         tick_s: resolution of a sample, in seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (keyword-only, one per rule)
         self,
         *,
         target: float,

@@ -6,6 +6,7 @@ a run that was interrupted. Lines that cannot be read, wherever they stand, are 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.errors import NotMeasuredError, UsageError, refused_name
-from gconvbench.records import SCHEMA, Footer, Header, Line, Record, decode_line, encode_line
+from gconvbench.records import SCHEMA, Footer, Header, Job, Line, Record, decode_line, encode_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,32 +115,43 @@ def load_run(path: Path) -> Run:
     except OSError as error:
         message = f"run {str(path)!r} cannot be read: {error.strerror}"
         raise UsageError(message) from None
-    header: Header | None = None
-    footer: Footer | None = None
-    records: dict[tuple[object, int], Record] = {}
-    unreadable, intact, offset = 0, None, 0
-    for raw in data.splitlines(keepends=True):
-        line = _decoded(raw)
-        if isinstance(line, Header):
-            header = header or line
-        elif isinstance(line, Record):
-            records.setdefault((line.job, line.round), line)
-        elif isinstance(line, Footer):
-            footer = line
-            intact = hashlib.sha256(data[:offset]).hexdigest() == line.sha256
-        elif raw.strip():
-            unreadable += 1
-        offset += len(raw)
+    lines = [(raw, _decoded(raw)) for raw in data.splitlines(keepends=True)]
+    header = next((line for _, line in lines if isinstance(line, Header)), None)
     if header is None:
-        message = f"run {str(path)!r} has no readable header; it is not a stored run of gconvbench"
-        raise UsageError(message)
-    if header.schema > SCHEMA:
-        message = (
-            f"run {str(path)!r} has schema {header.schema}, this version reads up to {SCHEMA}; "
-            "install a newer gconvbench"
-        )
-        raise UsageError(message)
+        raise UsageError(_why_no_header(path, data))
+    records: dict[tuple[Job, int], Record] = {}
+    for _, line in lines:
+        if isinstance(line, Record):
+            records.setdefault((line.job, line.round), line)
+    footer, intact = _footer(lines)
+    unreadable = sum(1 for raw, line in lines if line is None and raw.strip())
     return Run(path, header, tuple(records.values()), footer, unreadable, intact)
+
+
+def _footer(lines: list[tuple[bytes, Line | None]]) -> tuple[Footer | None, bool | None]:
+    """The footer, and whether it is the last line and its checksum that of all above it."""
+    digest = hashlib.sha256()
+    for number, (raw, line) in enumerate(lines, start=1):
+        if isinstance(line, Footer):
+            return line, digest.hexdigest() == line.sha256 and number == len(lines)
+        digest.update(raw)
+    return None, None
+
+
+def _why_no_header(path: Path, data: bytes) -> str:
+    """A newer schema may not decode; its number is still there to be read."""
+    with contextlib.suppress(msgspec.MsgspecError, IndexError):
+        found = msgspec.json.decode(data.splitlines()[0], type=_AnyHeader).schema
+        if found > SCHEMA:
+            return (
+                f"run {str(path)!r} has schema {found}, this version reads up to {SCHEMA}; "
+                "install a newer gconvbench"
+            )
+    return f"run {str(path)!r} has no readable header; it is not a stored run of gconvbench"
+
+
+class _AnyHeader(msgspec.Struct):
+    schema: int
 
 
 def list_runs(results: Path) -> list[Path]:

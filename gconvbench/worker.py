@@ -16,7 +16,7 @@ import time
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 import torch
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gconvbench.cases import Case
-    from gconvbench.implementations import Implementation, Launch
+    from gconvbench.implementations import Launch
 
 __all__ = ["Worker", "main"]
 
@@ -165,7 +165,7 @@ class _Watch:
     def __init__(self, device: str) -> None:
         self._device = device
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Self:
         self._before = device_telemetry(self._device)
         self._usage = resource.getrusage(resource.RUSAGE_SELF)
         self._start = time.perf_counter()

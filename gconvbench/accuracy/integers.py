@@ -35,7 +35,7 @@ _FEWEST_NONZERO = 0.3
 """benchdnn's share of non-zero results below which it does not call it a check
 (tests/benchdnn/conv/conv.cpp, `get_non_zero_trust_percent`), scaled by the stride for gradients."""
 
-_SPARSE = {
+_SPARSE: dict[str, dict[str, tuple[str, ...]]] = {
     "fprop": {"x": ("output",)},
     "dgrad": {"grad_output": ("grad_input",)},
     "wgrad": {"grad_output": ("grad_weight",)},
@@ -58,7 +58,7 @@ def integer_operands(case: Case, *, seed: int, device: str) -> Operands | None:
 
 
 def why_no_check(case: Case, name: str, reference: Tensor) -> str | None:
-    """Why bit-equality with this reference would prove too little, or None where it proves enough."""
+    """Why bit-equality with this reference would prove too little, or None."""
     share = torch.count_nonzero(reference).item() / reference.numel()
     needed = _FEWEST_NONZERO
     if name == "grad_input":

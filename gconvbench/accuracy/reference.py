@@ -40,7 +40,8 @@ def reference_results(case: Case, operands: Operands) -> dict[str, Tensor]:
         operands: already rounded to the dtype under test.
     """
     x, weight, grad = (
-        tensor.double().contiguous() for tensor in (operands.x, operands.weight, operands.grad_output)
+        tensor.double().contiguous()
+        for tensor in (operands.x, operands.weight, operands.grad_output)
     )
     grad = _unshuffled(case, grad)
     compute = {

@@ -7,6 +7,7 @@ Besides the fields of `Case` there are composed axes, each setting several field
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,11 +16,18 @@ from gconvbench.cases.case import DIRECTIONS, DTYPES, MATH_MODES, MEMORY_FORMATS
 from gconvbench.errors import UsageError, refused_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gconvbench.cases.case import Pair
 
-__all__ = ["AXES", "SAME_PADDING", "Axis", "Value", "axis_named", "parse_axis", "parse_values", "settings"]
+__all__ = [
+    "AXES",
+    "SAME_PADDING",
+    "Axis",
+    "Value",
+    "axis_named",
+    "parse_axis",
+    "parse_values",
+    "settings",
+]
 
 Value = int | bool | str | tuple[int, int]
 SAME_PADDING = "same"
@@ -73,7 +81,9 @@ def _switch(text: str) -> bool:
 
 
 def _number(name: str, *sets: str) -> Axis:
-    return Axis(name, sets or (name,), "whole numbers from 1, such as 1,2,4 or 1..64:x2", _whole, least=1)
+    return Axis(
+        name, sets or (name,), "whole numbers from 1, such as 1,2,4 or 1..64:x2", _whole, least=1
+    )
 
 
 def _pairs(name: str, least: int, parse: Callable[[str], Value] = _pair, also: str = "") -> Axis:

@@ -32,7 +32,7 @@ def main() -> None:
     sys.exit(_exit_code())
 
 
-def _exit_code() -> int:
+def _exit_code() -> int:  # noqa: PLR0911 (one return per kind of ending)
     try:
         return int(app(standalone_mode=False) or 0)
     except GconvbenchError as error:

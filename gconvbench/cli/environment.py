@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from gconvbench.cli.method import default_device, make_method
 from gconvbench.errors import UsageError
-from gconvbench.report.table import make_console, plain_table
+from gconvbench.report.table import aligned, make_console
 from gconvbench.runner import WorkerProcess
 
 __all__ = ["print_environment"]
@@ -27,9 +27,7 @@ def print_environment(device: str | None, *, threads: int, json: bool) -> int:
     if "," in name:
         message = f"device {name!r}: one at a time, please"
         raise UsageError(message)
-    method = make_method(
-        name, cache=None, target=None, threads=threads, seed=0, check_only=False
-    )
+    method = make_method(name, cache=None, target=None, threads=threads, seed=0, check_only=False)
     with WorkerProcess(name, method) as worker:
         ready = worker.ready
     if json:
@@ -41,11 +39,16 @@ def print_environment(device: str | None, *, threads: int, json: bool) -> int:
     facts = msgspec.to_builtins(ready.environment)
     for kind, meaning in _MEANINGS.items():
         console.print(f"\n[bold]{kind}[/bold]: {meaning}")
-        table = plain_table("", "")
-        table.show_header = False
-        for field, value in facts[kind].items():
-            reason = ready.environment.unknown.get(field)
-            shown = f"unknown: {reason}" if reason else "none" if value is None else str(value)
-            table.add_row(f"  {field}", escape(shown))
-        console.print(table)
+        rows = [
+            (field, _shown(value, ready.environment.unknown.get(field)))
+            for field, value in facts[kind].items()
+        ]
+        for line in aligned(rows):
+            console.print(f"  {line}", markup=False, soft_wrap=True)
     return 0
+
+
+def _shown(value: object, reason: str | None) -> str:
+    if reason:
+        return f"unknown: {reason}"
+    return "none" if value is None else str(value)

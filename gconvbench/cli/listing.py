@@ -14,7 +14,7 @@ from gconvbench.cli.method import chosen_implementations, default_device, make_m
 from gconvbench.cli.run import planned_cases
 from gconvbench.records import Job, Plan
 from gconvbench.report import format as fmt
-from gconvbench.report.table import make_console, plain_table
+from gconvbench.report.table import aligned, make_console
 from gconvbench.runner import Duration, WorkerProcess, estimate_duration, jobs_of
 
 if TYPE_CHECKING:
@@ -85,10 +85,12 @@ def list_sweeps(*, json: bool) -> int:
             count = len(sweep.expand().cases)
             _print_document({"name": name, "description": sweep.description, "cases": count})
         return 0
-    table = plain_table("sweep", "cases", "what", right=("cases",))
-    for name, sweep in rows:
-        table.add_row(name, str(len(sweep.expand().cases)), sweep.description)
-    make_console(sys.stdout).print(table)
+    lines = aligned(
+        [(name, str(len(sweep.expand().cases)), sweep.description) for name, sweep in rows],
+        right=(1,),
+    )
+    for line in lines:
+        print(line)
     return 0
 
 

@@ -53,7 +53,9 @@ ImplementationOption = Annotated[
 ]
 DeviceOption = Annotated[
     str | None,
-    typer.Option("--device", help="cpu, cuda or cuda:1; several with commas.  [default: cuda if any]"),
+    typer.Option(
+        "--device", help="cpu, cuda or cuda:1; several with commas.  [default: cuda if any]"
+    ),
 ]
 RoundsOption = Annotated[
     int, typer.Option("--rounds", min=1, max=1000, help="Fresh worker processes per job.")
@@ -64,7 +66,9 @@ CheckOnlyOption = Annotated[
 CacheOption = Annotated[
     str | None,
     typer.Option(
-        "--cache", metavar="hot|cold|cold,hot", help="Cache modes.  [default: hot; cold,hot on CUDA]"
+        "--cache",
+        metavar="hot|cold|cold,hot",
+        help="Cache modes.  [default: hot; cold,hot on CUDA]",
     ),
 ]
 TargetOption = Annotated[

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from gconvbench.cli.selection import Selection
-
     from gconvbench.protocol import Ready
     from gconvbench.records import Method
     from gconvbench.runner import Observer
@@ -47,11 +46,11 @@ def start(  # noqa: PLR0913 (one argument per option)
     timeout_s: float,
     results: Path,
     json: bool,
-) -> int:
+) -> ExitCode:
     """A new run on each of the selection's devices; returns the exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     _note_excluded(selection)
-    codes = []
+    codes: list[ExitCode] = []
     for name in selection.devices or (default_device(),):
         method = make_method(
             name, cache=cache, target=target, threads=threads, seed=seed, check_only=check_only
@@ -67,7 +66,7 @@ def start(  # noqa: PLR0913 (one argument per option)
     return worst(codes)
 
 
-def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> int:
+def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> ExitCode:
     """Finish an interrupted run; returns the exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     stored = load_run(find_run(results, reference))
@@ -136,7 +135,7 @@ def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
     )
 
 
-def _carry_out(stored: Run, writer: RunWriter, *, timeout_s: float, json: bool) -> int:
+def _carry_out(stored: Run, writer: RunWriter, *, timeout_s: float, json: bool) -> ExitCode:
     """Do what is left of a run, telling what happens, and leave with the run's exit code."""
     header = stored.header
     console = make_console(sys.stderr)
@@ -156,7 +155,7 @@ def _carry_out(stored: Run, writer: RunWriter, *, timeout_s: float, json: bool) 
     return _finish(load_run(writer.path), json=json, already_printed=True)
 
 
-def _finish(stored: Run, *, json: bool, already_printed: bool = False) -> int:
+def _finish(stored: Run, *, json: bool, already_printed: bool = False) -> ExitCode:
     if not json:
         print_run(stored, make_console(sys.stdout))
         print(f"stored in {stored.path}")

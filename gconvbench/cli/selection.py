@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +22,7 @@ from gconvbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gconvbench.cases import Axis, Value
 
@@ -107,7 +107,7 @@ def _block(text: str) -> Block:
     """A block of one value per axis, so that axes can replace some of them."""
     descriptor = parse_descriptor(text)
     values = msgspec.structs.asdict(descriptor.case)
-    axes = {name: (values[name],) for name in AXES if name in values}
+    axes: dict[str, tuple[Value, ...]] = {name: (values[name],) for name in AXES if name in values}
     return Block(axes, descriptor.name, descriptor.count)
 
 

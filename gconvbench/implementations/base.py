@@ -116,6 +116,4 @@ def _leaves(case: Case, operands: Operands) -> dict[str, Tensor]:
     """The operands to differentiate by, in the order of `result_names`."""
     names = {"dgrad": ("x",), "wgrad": ("weight", "bias"), "training": ("x", "weight", "bias")}
     given = ((name, getattr(operands, name)) for name in names[case.direction])
-    return {
-        name: tensor.detach().requires_grad_() for name, tensor in given if tensor is not None
-    }
+    return {name: tensor.detach().requires_grad_() for name, tensor in given if tensor is not None}

@@ -20,7 +20,7 @@ __all__ = ["NativeChannelsLast"]
 
 
 class NativeChannelsLast(Implementation):
-    """`F.conv2d(groups=g)` in a network that is channels_last throughout: no conversion is timed."""
+    """`F.conv2d(groups=g)` in a network that is channels_last throughout."""
 
     name = "native_channels_last"
     idea = "F.conv2d(groups=g) on channels_last tensors, converted beforehand (not timed)"

@@ -24,5 +24,5 @@ class SplitConcat(Implementation):
     idea = "split channels (views), one dense convolution per group, torch.cat"
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """g + 1 launches."""
+        """G + 1 launches."""
         return torch.cat(convolve_groups(case, x, weight, bias), dim=1)

@@ -21,9 +21,11 @@ class SplitStack(Implementation):
     """Stacking the groups' outputs behind their channels interleaves them, which is the shuffle."""
 
     name = "split_stack"
-    idea = "one dense convolution per group, torch.stack behind the channels (cat and shuffle in one)"
+    idea = (
+        "one dense convolution per group, torch.stack behind the channels (cat and shuffle in one)"
+    )
     operations = ("conv_shuffle",)
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """g + 1 launches."""
+        """G + 1 launches."""
         return torch.stack(convolve_groups(case, x, weight, bias), dim=2).flatten(1, 2)

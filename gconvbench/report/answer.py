@@ -90,7 +90,9 @@ def _totals(layers: list[CaseSummary]) -> Totals:
     return Totals(
         parameters=sum(parameters(layer.case) for layer in layers),
         flops=sum(flops(layer.case) * layer.planned.count for layer in layers),
-        native_s=_total_s(layers, lambda layer: [r for r in layer.measured if r.implementation == "native"]),
+        native_s=_total_s(
+            layers, lambda layer: [r for r in layer.measured if r.implementation == "native"]
+        ),
         fastest_s=_total_s(layers, lambda layer: list(layer.measured)),
     )
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.cases import Case, parse_case
-from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES
+from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES, PlannedCase
 from gconvbench.stats import Estimate, estimate_over_rounds, paired_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gconvbench.records import PlannedCase, Record
+    from gconvbench.records import Record
     from gconvbench.store import Run
 
 __all__ = ["NATIVE", "CaseSummary", "Row", "summarise"]
@@ -69,7 +69,9 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
         fastest, *others = self.measured
         if not others:
             return f"use {fastest.implementation}; nothing else was measured"
-        ratios = {row.implementation: paired_ratio(row.rounds_s, fastest.rounds_s) for row in others}
+        ratios = {
+            row.implementation: paired_ratio(row.rounds_s, fastest.rounds_s) for row in others
+        }
         if None in ratios.values():
             return f"use {fastest.implementation}, perhaps; one round has no interval, add --rounds"
         close = [name for name, ratio in ratios.items() if ratio and not ratio.is_clear]

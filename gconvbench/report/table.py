@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from gconvbench.report import format as fmt
 from gconvbench.report.answer import NetworkAnswer, answer_networks
 from gconvbench.report.summary import CaseSummary, Row, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Sequence
     from typing import TextIO
 
     from gconvbench.store import Run
 
-__all__ = ["make_console", "plain_table", "print_run"]
+__all__ = ["aligned", "make_console", "print_run"]
 
 _LABEL_MARKS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -30,14 +29,19 @@ def make_console(file: TextIO) -> Console:
     return Console(file=file, width=width, highlight=False, emoji=False)
 
 
-def plain_table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """A table without lines; the columns named in `right` are right-aligned."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        table.add_column(
-            column, justify="right" if column in right else "left", no_wrap=column in right
-        )
-    return table
+def aligned(rows: Sequence[Sequence[str]], *, right: Container[int] = ()) -> list[str]:
+    """Rows of cells as lines with two spaces between columns; columns in `right` end flush.
+
+    (A `rich.table.Table` per case would take longer to lay out than everything else in `show`.)
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def print_run(run: Run, console: Console) -> None:
@@ -59,11 +63,12 @@ def _print_origin(run: Run, console: Console) -> None:
     identity, software = facts.identity, facts.under_test
     commit = str(software.get("commit") or "none")[:10]
     method = header.method
+    how = "accuracy only" if method.check_only else f"{method.clock} clock"
     console.print(f"[bold]{escape(header.run)}[/bold] on {escape(header.machine)}")
     console.print(
-        f"{identity.get('device_name')}, {method.threads} thread(s), torch {software.get('torch')}, "
-        f"commit {commit}, {header.plan.rounds} round(s), "
-        f"{'accuracy only' if method.check_only else f'{method.clock} clock'}",
+        f"{identity.get('device_name')}, {method.threads} thread(s), "
+        f"torch {software.get('torch')}, commit {commit}, "
+        f"{header.plan.rounds} round(s), {how}",
         markup=False,
     )
 
@@ -82,9 +87,9 @@ def _print_case(
     console.print(f"[dim]{summary.planned.case}[/dim]", soft_wrap=True)
     shown = [row for row in summary.rows if row.outcome != "unsupported"]
     if any(row.times for row in shown):
-        console.print(_times_table(shown, modes, marks))
+        _print_lines(_times_lines(shown, modes, marks), console)
     elif shown:
-        console.print(_accuracy_table(shown))
+        _print_lines(_accuracy_lines(shown), console)
     for row in shown:
         if row.outcome not in {"measured", "checked"}:
             console.print(f"  {row.implementation} {row.outcome}: {escape(row.detail)}")
@@ -101,33 +106,38 @@ def _print_unsupported(rows: Sequence[Row], console: Console) -> None:
         console.print(f"[dim]  unsupported: {', '.join(names)}: {escape(reason)}[/dim]")
 
 
-def _times_table(rows: Sequence[Row], modes: Sequence[str], marks: dict[str, str]) -> Table:
+def _times_lines(rows: Sequence[Row], modes: Sequence[str], marks: dict[str, str]) -> list[str]:
     columns = [name for mode in modes for name in (mode, f"± 95 % {mode}")]
     if len(modes) == 1:
         columns = ["time", "± 95 %"]
-    right = (*columns, "speedup", "error", "of limit")
-    table = plain_table("  implementation", *columns, "speedup", "error", "of limit", "", right=right)
+    cells = [["implementation", *columns, "speedup", "error", "of limit", ""]]
     for row in rows:
-        cells = []
-        for mode in modes:
-            estimate = row.times.get(mode)
-            cells.append(fmt.seconds(estimate.median_s) if estimate else row.outcome)
-            cells.append(fmt.half_width_text(estimate) if estimate else "")
-        table.add_row(
-            f"  {row.implementation}",
-            *cells,
-            fmt.speedup_text(row.speedup),
-            *_accuracy_cells(row),
-            "".join(marks.get(label, "") for label in row.labels),
-        )
-    return table
+        times = [
+            text
+            for mode in modes
+            for text in (
+                (fmt.seconds(row.times[mode].median_s), fmt.half_width_text(row.times[mode]))
+                if mode in row.times
+                else (row.outcome, "")
+            )
+        ]
+        labels = "".join(marks.get(label, "") for label in row.labels)
+        speedup = fmt.speedup_text(row.speedup)
+        cells.append([row.implementation, *times, speedup, *_accuracy_cells(row), labels])
+    return aligned(cells, right=range(1, len(cells[0]) - 1))
 
 
-def _accuracy_table(rows: Sequence[Row]) -> Table:
-    table = plain_table("  implementation", "outcome", "error", "of limit", right=("error", "of limit"))
-    for row in rows:
-        table.add_row(f"  {row.implementation}", row.outcome, *_accuracy_cells(row))
-    return table
+def _accuracy_lines(rows: Sequence[Row]) -> list[str]:
+    cells = [["implementation", "outcome", "error", "of limit"]]
+    cells += [[row.implementation, row.outcome, *_accuracy_cells(row)] for row in rows]
+    return aligned(cells, right=(2, 3))
+
+
+def _print_lines(lines: Sequence[str], console: Console) -> None:
+    header, *others = lines
+    console.print(f"  [dim]{header}[/dim]", soft_wrap=True)
+    for line in others:
+        console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
 def _accuracy_cells(row: Row) -> tuple[str, str]:

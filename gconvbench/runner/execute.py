@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from gconvbench.errors import NotComparableError
 from gconvbench.records import MEASURED_OUTCOMES, Record
@@ -88,7 +88,7 @@ class _Workers:
         self._timeout_s = timeout_s
         self._worker: WorkerProcess | None = None
 
-    def __enter__(self) -> _Workers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import msgspec
 
@@ -42,9 +42,13 @@ class WorkerLostError(Exception):
         outcome: what to record of the job in hand.
     """
 
-    def __init__(self, outcome: Literal["crashed", "timed_out"], reason: str) -> None:
-        super().__init__(reason)
-        self.outcome: Literal["crashed", "timed_out"] = outcome
+    outcome: Literal["crashed", "timed_out"] = "crashed"
+
+
+class WorkerHungError(WorkerLostError):
+    """The worker took too long."""
+
+    outcome = "timed_out"
 
 
 class WorkerProcess:
@@ -59,10 +63,10 @@ class WorkerProcess:
     """
 
     def __init__(self, device: str, method: Method) -> None:
-        self._decoder = msgspec.json.Decoder(Reply)
+        self._decoder: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
         self._unread = b""
-        self._stderr = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "gconvbench.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -72,7 +76,7 @@ class WorkerProcess:
         )
         self.ready = self._set_up(device, method)
 
-    def __enter__(self) -> WorkerProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -143,7 +147,7 @@ class WorkerProcess:
             self._process.stdin.write(msgspec.json.encode(request) + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise WorkerLostError("crashed", self._how_it_ended()) from None
+            raise WorkerLostError(self._how_it_ended()) from None
         return self._decoder.decode(self._read_line(timeout_s))
 
     def _read_line(self, timeout_s: float) -> bytes:
@@ -153,10 +157,11 @@ class WorkerProcess:
         while b"\n" not in self._unread:
             left_s = deadline - time.monotonic()
             if left_s <= 0 or not select.select([descriptor], [], [], left_s)[0]:
-                raise WorkerLostError("timed_out", f"took longer than {timeout_s:g} s")
+                message = f"took longer than {timeout_s:g} s"
+                raise WorkerHungError(message)
             data = os.read(descriptor, _READ_BYTES)
             if not data:
-                raise WorkerLostError("crashed", self._how_it_ended())
+                raise WorkerLostError(self._how_it_ended())
             self._unread += data
         line, self._unread = self._unread.split(b"\n", 1)
         return line

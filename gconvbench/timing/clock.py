@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import time
@@ -44,7 +45,7 @@ class HostClock:
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self._now = now
         readings = [now() for _ in range(_READINGS)]
-        steps = [b - a for a, b in zip(readings, readings[1:], strict=False)]
+        steps = [b - a for a, b in itertools.pairwise(readings)]
         self._overhead_s = statistics.median(steps)
         self._tick_s = min((step for step in steps if step > 0), default=0.0)
 

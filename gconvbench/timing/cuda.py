@@ -139,7 +139,9 @@ class _Flush:
 
     def __init__(self, device: torch.device) -> None:
         cache_bytes = torch.cuda.get_device_properties(device).L2_cache_size
-        self._buffer = torch.zeros(_FLUSH_FACTOR * cache_bytes // 4, dtype=torch.int32, device=device)
+        self._buffer = torch.zeros(
+            _FLUSH_FACTOR * cache_bytes // 4, dtype=torch.int32, device=device
+        )
         self._sum = torch.zeros((), dtype=torch.int64, device=device)
 
     def run(self) -> None:

@@ -1,0 +1,32 @@
+# make bench: the main job on this machine. make test: all checks and tests.
+# Both create .venv with pinned versions on the first call and reuse it afterwards.
+# PYTHON=/path/to/python uses that interpreter and its packages instead.
+
+ifdef PYTHON
+  PY := $(PYTHON)
+  READY :=
+  export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+else
+  PY := .venv/bin/python
+  READY := .venv/ready
+endif
+
+.PHONY: bench test format clean
+
+bench: $(READY)
+	$(PY) -m gconvbench run --sweep forum --sweep quick
+
+test: $(READY)
+	$(PY) -m tests.check
+
+format: $(READY)
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+.venv/ready: constraints.txt pyproject.toml
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,32 @@
+"""All checks, for contributors and CI alike: format, lint, types, import contracts, tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+CHECKS = (
+    ("format", "-m", "ruff", "format", "--check", "."),
+    ("lint", "-m", "ruff", "check", "."),
+    ("types", "-m", "mypy"),
+    ("import contracts", "-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
+    ("tests", "-m", "pytest"),
+)
+
+
+def main() -> int:
+    """Run every check, even after a failure; 1 when one failed."""
+    failed = []
+    for name, *arguments in CHECKS:
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        if subprocess.run([sys.executable, *arguments], check=False).returncode:
+            failed.append(name)
+        print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
+    print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
