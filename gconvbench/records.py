@@ -16,6 +16,7 @@ from gconvbench.errors import UsageError
 
 __all__ = [
     "FAILED_OUTCOMES",
+    "ISOLATED_IF_FINITE",
     "MEASURED_OUTCOMES",
     "SCHEMA",
     "Accuracy",
@@ -53,6 +54,9 @@ Outcome = Literal[
 MEASURED_OUTCOMES = frozenset[str]({"measured", "checked"})
 FAILED_OUTCOMES = frozenset[str]({"out_of_memory", "failed", "crashed", "timed_out"})
 """Asked for, supported, and not measured."""
+
+ISOLATED_IF_FINITE = "isolated for finite data"
+"""What `Accuracy.flow` says of an implementation that is right, but leaks NaN between groups."""
 
 Scalar = str | int | float | bool | None
 
@@ -157,8 +161,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         tensors: one entry per result.
         flow: `isolated` where poison in one group reaches all of this group's results and no
-            other's; `isolated for finite data` where it holds for numbers but NaN leaks, as the
-            implementation declares; else what went wrong.
+            other's; `isolated for finite data` where that holds for numbers but NaN leaks between
+            groups; `broken`, with the fault among `faults`; or `not checked`.
         faults: what makes the implementation wrong, worst first; empty when it is right.
     """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gconvbench.accuracy.flow import ISOLATED, ISOLATED_IF_FINITE, check_flow
+from gconvbench.accuracy.flow import check_flow
 from gconvbench.accuracy.integers import integer_operands, why_no_check
 from gconvbench.accuracy.limit import error_limit
 from gconvbench.accuracy.reference import expected_norm, reference_results, split_groups
@@ -71,17 +71,19 @@ def prove(implementation: Implementation, proof: Proof) -> Accuracy:
     if misfit := _misfit(case, names, results, proof):
         return Accuracy(tensors=(), flow="not checked", faults=(misfit,))
     exact = _exact(implementation, proof)
-    roundings = implementation.roundings(case)
     tensors = tuple(
-        _tensor_accuracy(proof, name, result, exact[name], roundings=roundings)
+        _tensor_accuracy(
+            proof,
+            name,
+            result,
+            exact[name],
+            roundings=implementation.roundings(case, name, proof.device),
+        )
         for name, result in zip(names, results, strict=True)
     )
-    flow = check_flow(implementation, case, proof.operands, seed=proof.seed)
+    flow, broken = check_flow(implementation, case, proof.operands, seed=proof.seed)
     faults = [fault for tensor in tensors for fault in _faults(tensor)]
-    isolated = ISOLATED if implementation.isolates_nan else ISOLATED_IF_FINITE
-    return Accuracy(
-        tensors=tensors, flow=flow or isolated, faults=tuple(faults + ([flow] if flow else []))
-    )
+    return Accuracy(tensors=tensors, flow=flow, faults=tuple(faults + ([broken] if broken else [])))
 
 
 def _misfit(

@@ -5,8 +5,10 @@ number: each bit once where it is 1 and once where it is 0. A result that is poi
 of the two for every bit depends on exactly one group, and the pattern names it. So 2 log2(g)
 launches prove that nothing leaks between groups and that nothing is lost, for any g.
 
-The poison is NaN on normal operands. For an implementation that declares that NaN leaks (0 * NaN),
-it is a one in otherwise zero operands against weights of ones, so that nothing can cancel.
+There are two poisons. A one in otherwise zero operands, against weights of ones so that nothing can
+cancel, shows which finite numbers reach which results: this must be exact. NaN on normal operands
+also shows what is multiplied by zero: an implementation that pads groups with zero weights is right
+for finite data, yet leaks NaN (0 * NaN) between groups, and that is said of it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import torch
 from gconvbench.accuracy.reference import output_groups
 from gconvbench.implementations import result_names
 from gconvbench.operands import case_generator
+from gconvbench.records import ISOLATED_IF_FINITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +31,11 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
     from gconvbench.implementations import Implementation, Operands
 
-__all__ = ["ISOLATED", "ISOLATED_IF_FINITE", "check_flow"]
+__all__ = ["BROKEN", "ISOLATED", "check_flow"]
 
 _GROUPS_SHOWN = 4
 ISOLATED = "isolated"
-ISOLATED_IF_FINITE = "isolated for finite data"
+BROKEN = "broken"
 
 _SOURCES = {
     "fprop": ("x",),
@@ -65,18 +68,27 @@ class _Poison:
 
 def check_flow(
     implementation: Implementation, case: Case, operands: Operands, *, seed: int
-) -> str | None:
-    """Run the launches and compare; None where the flow is right, else what is wrong."""
+) -> tuple[str, str | None]:
+    """Launch with each poison and compare with the definition of a grouped convolution.
+
+    Returns what was found (`ISOLATED`, `ISOLATED_IF_FINITE` or `BROKEN`), and the fault if any.
+    """
+    leak = None
     for poison in _poisons(case, seed):
-        poisoned = _poisoned(operands, poison, with_nan=implementation.isolates_nan)
-        results = implementation.launch(case, poisoned)()
-        for name, result in zip(result_names(case), results, strict=True):
-            if name not in _REACHED[poison.source]:
-                continue
-            seen = _seen(name, result, with_nan=implementation.isolates_nan)
-            if fault := _fault(name, seen, _expected(case, name, poison), poison):
-                return fault
-    return None
+        for with_nan in (False, True):
+            poisoned = _poisoned(operands, poison, with_nan=with_nan)
+            results = implementation.launch(case, poisoned)()
+            for name, result in zip(result_names(case), results, strict=True):
+                if name not in _REACHED[poison.source]:
+                    continue
+                seen = _seen(name, result, with_nan=with_nan)
+                expected = _expected(case, name, poison)
+                only_leaks = with_nan and not (expected & ~seen).any()
+                if fault := _fault(name, seen, expected, poison):
+                    if not only_leaks:
+                        return BROKEN, fault
+                    leak = fault
+    return (ISOLATED_IF_FINITE if leak else ISOLATED), None
 
 
 def _poisons(case: Case, seed: int) -> Iterator[_Poison]:
@@ -139,9 +151,9 @@ def _expected(case: Case, name: str, poison: _Poison) -> Tensor:
     if name == "grad_input":
         return poisoned.repeat_interleave(case.group_in_channels)
     if name == "grad_bias":
-        expected = torch.zeros(case.out_channels, dtype=torch.bool)
-        expected[poison.channels] = True
-        return expected
+        expected = torch.zeros(case.groups, case.group_out_channels, dtype=torch.bool)
+        expected[poisoned, poison.local[poisoned]] = True
+        return expected.flatten()
     per_group = torch.zeros(
         case.groups, case.group_out_channels, case.group_in_channels, dtype=torch.bool
     )

@@ -28,7 +28,6 @@ class BlockDiagonal(Implementation):
 
     name = "block_diagonal"
     idea = "one dense convolution with zeros outside the groups' blocks (finite data only)"
-    isolates_nan = False
 
     def why_unsupported(self, case: Case) -> str | None:
         """One group has no block structure."""

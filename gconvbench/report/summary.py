@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.cases import Case, parse_case
-from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES, PlannedCase
+from gconvbench.records import FAILED_OUTCOMES, ISOLATED_IF_FINITE, MEASURED_OUTCOMES, PlannedCase
 from gconvbench.stats import Estimate, estimate_over_rounds, paired_ratio
 
 if TYPE_CHECKING:
@@ -120,8 +120,17 @@ def _row(name: str, records: list[Record], native: dict[str, Estimate]) -> Row:
         speedup=speedup,
         error=max((t.group_error or 0.0 for t in finite), default=None),
         of_limit=max(((t.group_error or 0.0) / t.limit for t in finite), default=None),
-        labels=tuple(sorted({text for r in records for t in r.timings for text in t.labels})),
+        labels=_labels(records),
     )
+
+
+def _labels(records: Iterable[Record]) -> tuple[str, ...]:
+    found = set()
+    for record in records:
+        found |= {label for timing in record.timings for label in timing.labels}
+        if record.accuracy and record.accuracy.flow == ISOLATED_IF_FINITE:
+            found.add("NaN leaks between groups (0 * NaN)")
+    return tuple(sorted(found))
 
 
 def _times(records: Iterable[Record]) -> dict[str, Estimate]:

@@ -1,0 +1,87 @@
+"""Implementations from outside the package, most of them ill-behaved."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from gconvbench.implementations import Implementation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gconvbench.cases import Case
+
+
+class _Native(Implementation):
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return F.conv2d(x, weight, bias, case.stride, case.padding, case.dilation, case.groups)
+
+
+class Chatty(_Native):
+    name = "chatty"
+    idea = "prints to standard output, from Python and from the file descriptor"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        print('{"type": "Measured"}')
+        os.write(1, b"not JSON\n")
+        return super().forward(case, x, weight, bias)
+
+
+class Segfaulting(_Native):
+    name = "segfaulting"
+    idea = "reads address 0"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctypes.string_at(0)
+        raise AssertionError
+
+
+class Hanging(_Native):
+    name = "hanging"
+    idea = "never returns and ignores SIGTERM"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            time.sleep(60)
+
+
+class Hungry(_Native):
+    name = "hungry"
+    idea = "asks for more memory than there is"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return torch.empty(1 << 50, dtype=torch.uint8)
+
+
+class Raising(_Native):
+    name = "raising"
+    idea = "raises"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        message = "the cat sat on the kernel\nand on its second line"
+        raise ValueError(message)
+
+
+class Wrong(_Native):
+    name = "wrong"
+    idea = "one per cent too large"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super().forward(case, x, weight, bias) * 1.01
+
+
+class NotAnImplementation:
+    """Lacks everything."""
+
+
+class Impostor(_Native):
+    name = "native"
+    idea = "takes a name that is in use"

@@ -1,0 +1,168 @@
+"""Limits, exact integers, and the parts of a verdict."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from gconvbench.accuracy import Proof, check, error_limit, prove, reference_results
+from gconvbench.accuracy.integers import integer_operands, why_no_check
+from gconvbench.cases import DIRECTIONS, DTYPES, Case
+from gconvbench.implementations import BUILT_IN, Implementation
+from gconvbench.implementations.native import Native
+from tests.faults import GroupsSwapped
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gconvbench.implementations import Launch, Operands
+
+NATIVE = BUILT_IN[0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "math_mode", "length", "expected"),
+    [  # the table of limits in the design, tensor cores included for the half types
+        ("float64", "ieee", 9, 7.8e-16),
+        ("float64", "ieee", 12800, 2.5e-14),
+        ("float32", "ieee", 9, 4.2e-7),
+        ("float32", "ieee", 12800, 1.4e-5),
+        ("float32", "tf32", 9, 1.5e-3),
+        ("float32", "tf32", 12800, 1.6e-3),
+        ("float16", "ieee", 9, 4.9e-4),
+        ("float16", "ieee", 12800, 5.5e-4),
+        ("bfloat16", "ieee", 9, 3.9e-3),
+        ("bfloat16", "ieee", 12800, 4.0e-3),
+    ],
+)
+def test_limits_are_those_of_the_table(
+    dtype: str, math_mode: str, length: int, expected: float
+) -> None:
+    case = Case(
+        in_channels=length, out_channels=1, kernel_size=(1, 1), dtype=dtype, math_mode=math_mode
+    )
+    limit = error_limit(case, "output", device="cuda", roundings=1)
+    assert limit == pytest.approx(expected, rel=0.04)
+
+
+def test_a_separate_bias_may_round_once_more() -> None:
+    case = Case(dtype="bfloat16")
+    one, two = (error_limit(case, "output", device="cpu", roundings=n) for n in (1, 2))
+    assert two - one == pytest.approx((math.sqrt(2) - 1) * 2**-8)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_integer_operands_make_every_partial_sum_exact(dtype: str, direction: str) -> None:
+    case = Case(
+        groups=2, in_channels=8, out_channels=8, height=12, width=12, batch=3, bias=True,
+        dtype=dtype, direction=direction,
+    )  # fmt: skip
+    operands = integer_operands(case, seed=0, device="cpu")
+    assert operands is not None
+    for tensor in (operands.x, operands.weight, operands.grad_output):
+        assert torch.equal(tensor, tensor.round())
+        assert tensor.abs().max() <= 2
+    digits = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}[dtype]
+    for name, result in reference_results(case, operands).items():
+        assert result.abs().max() <= 2**digits
+        assert why_no_check(case, name, result) is None
+        assert torch.equal(result, result.to(getattr(torch, dtype)).double())
+
+
+def test_too_few_non_zero_results_are_not_called_a_check() -> None:
+    case = Case()
+    sparse = torch.zeros(10)
+    sparse[0] = 1
+    assert why_no_check(case, "output", sparse) == "only 10% of output is non-zero, under 30%"
+    strided = Case(stride=(2, 2), direction="dgrad")
+    assert why_no_check(strided, "grad_input", sparse) is None
+
+
+def test_a_case_whose_reference_is_zero_is_judged_absolutely() -> None:
+    """Every window lies on padding: the right answer is zero, and any other is wrong."""
+    case = Case(
+        in_channels=2, out_channels=2, height=1, width=1, kernel_size=(1, 1), padding=(1, 1),
+        stride=(2, 2),
+    )  # fmt: skip
+    proof = Proof.of(case, device="cpu", seed=0)
+    assert not proof.reference["output"].any()
+    (tensor,) = prove_without_flow(NATIVE, proof)
+    assert tensor == (0.0, 0.0)
+    (tensor,) = prove_without_flow(_PlusOne(), proof)
+    assert tensor[0] == pytest.approx(1 * math.sqrt(8))
+
+
+def prove_without_flow(
+    implementation: Implementation, proof: Proof
+) -> list[tuple[float | None, float | None]]:
+    results = implementation.launch(proof.case, proof.operands)()
+    tensors = [
+        check._tensor_accuracy(proof, name, result, "equal", roundings=1)
+        for name, result in zip(proof.reference, results, strict=True)
+    ]
+    return [(tensor.group_error, tensor.error) for tensor in tensors]
+
+
+class _PlusOne(Native):
+    name = "plus_one"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super().forward(case, x, weight, bias) + 1
+
+
+class _Altered(Implementation):
+    """Native with its results altered afterwards."""
+
+    name = "altered"
+    idea = "for tests"
+
+    def __init__(self, how: str) -> None:
+        self._how = how
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return NATIVE.forward(case, x, weight, bias)
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        right = NATIVE.launch(case, operands)
+        alterations = {
+            "shape": lambda y: (y[:, :1],),
+            "dtype": lambda y: (y.double(),),
+            "number": lambda y: (y, y),
+            "nan": lambda y: (torch.full_like(y, torch.nan),),
+        }
+        return lambda: alterations[self._how](right()[0])
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("shape", "output has shape (1, 1, 26, 26) instead of (1, 64, 26, 26)"),
+        ("dtype", "output has dtype torch.float64 instead of torch.float32"),
+        ("number", "returns 2 results instead of 1: output"),
+        ("nan", "output is not finite where the reference is"),
+    ],
+)
+def test_results_that_cannot_be_compared_are_named(how: str, message: str) -> None:
+    accuracy = prove(_Altered(how), Proof.of(Case(), device="cpu", seed=0))
+    assert accuracy.faults[0] == message
+
+
+def test_a_group_of_few_elements_that_cancels_is_no_fault() -> None:
+    """Each group's bias gradient is a sum of two numbers, some close to zero by chance."""
+    case = Case(groups=64, in_channels=64, out_channels=64, height=14, width=14, bias=True,
+                direction="wgrad")  # fmt: skip
+    for seed in range(5):
+        assert not prove(NATIVE, Proof.of(case, device="cpu", seed=seed)).faults
+
+
+def test_one_bad_group_is_not_diluted_by_the_others() -> None:
+    case = Case(groups=32, in_channels=64, out_channels=64, height=5, width=5)
+    accuracy = prove(GroupsSwapped(), Proof.of(case, device="cpu", seed=0))
+    (tensor,) = accuracy.tensors
+    assert tensor.group_error is not None
+    assert tensor.error is not None
+    assert tensor.group_error > tensor.error
