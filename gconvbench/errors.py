@@ -38,6 +38,9 @@ class ExitCode(enum.IntEnum):
 
 
 _PRECEDENCE = (
+    ExitCode.FAULT,
+    ExitCode.TERMINATED,
+    ExitCode.INTERRUPTED,
     ExitCode.USAGE,
     ExitCode.WRONG,
     ExitCode.NOT_COMPARABLE,

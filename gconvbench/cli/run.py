@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["planned_cases", "resume", "run_exit_code", "start"]
 
 
+_INTERRUPTED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+
+
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, so that it takes the same way out as Ctrl-C."""
 
@@ -55,14 +58,23 @@ def start(  # noqa: PLR0913 (one argument per option)
         method = make_method(
             name, cache=cache, target=target, threads=threads, seed=seed, check_only=check_only
         )
-        with device_lock(name):
-            header, unsupported = _plan(
-                selection, name, method, implementation, 1 if check_only else rounds
+        with device_lock(name), WorkerProcess(name, method) as worker:
+            plan = Plan(
+                cases=planned_cases(selection),
+                implementations=chosen_implementations(
+                    implementation, worker.ready.implementations
+                ),
+                rounds=1 if check_only else rounds,
+                sweeps=selection.sweeps,
             )
-            writer = RunWriter.create(results, header)
+            unsupported = _unsupported(plan, worker)
+            writer = RunWriter.create(results, _header(plan, method, name, worker.ready))
             for record in unsupported:
                 writer.append(record)
-            codes.append(_carry_out(load_run(writer.path), writer, timeout_s=timeout_s, json=json))
+            stored = load_run(writer.path)
+            codes.append(_carry_out(stored, writer, worker, timeout_s=timeout_s, json=json))
+        if codes[-1] in _INTERRUPTED:
+            break
     return worst(codes)
 
 
@@ -73,34 +85,32 @@ def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> Ex
     if stored.footer is not None:
         _note(f"run {stored.path.stem} is complete; nothing is left to resume")
         return _finish(stored, json=json)
-    with device_lock(stored.header.device):
-        with WorkerProcess(stored.header.device, stored.header.method) as worker:
-            ready = worker.ready
-        if reason := why_other_environment(stored.header.environment, ready):
+    device, method = stored.header.device, stored.header.method
+    with device_lock(device), WorkerProcess(device, method) as worker:
+        if reason := why_other_environment(stored.header.environment, worker.ready):
             message = f"run {stored.path.stem} cannot be resumed: {reason}"
             raise NotComparableError(message)
         writer = RunWriter(stored.path)
         writer.mend()
-        return _carry_out(stored, writer, timeout_s=timeout_s, json=json)
+        return _carry_out(stored, writer, worker, timeout_s=timeout_s, json=json)
 
 
-def _plan(
-    selection: Selection, device: str, method: Method, implementation: str, rounds: int
-) -> tuple[Header, list[Record]]:
-    """Ask a worker where it is and what it knows, and write down what the run is to do.
+def planned_cases(selection: Selection) -> tuple[PlannedCase, ...]:
+    """The selection's cases as a plan stores them."""
+    return tuple(
+        PlannedCase(case_id(named.case), named.name, named.count)
+        for named in selection.expansion.cases
+    )
 
-    Returns the header, and the records of the jobs that cannot be done.
+
+def _unsupported(plan: Plan, worker: WorkerProcess) -> list[Record]:
+    """Records of the jobs that cannot be done, known before anything is measured.
+
+    Raises:
+        UsageError: none of them can.
     """
-    with WorkerProcess(device, method) as worker:
-        ready = worker.ready
-        plan = Plan(
-            cases=planned_cases(selection),
-            implementations=chosen_implementations(implementation, ready.implementations),
-            rounds=rounds,
-            sweeps=selection.sweeps,
-        )
-        jobs = jobs_of(plan)
-        reasons = worker.explain(jobs)
+    jobs = jobs_of(plan)
+    reasons = worker.explain(jobs)
     unsupported = [
         Record(job=job, round=1, outcome="unsupported", detail=reason)
         for job, reason in zip(jobs, reasons, strict=True)
@@ -110,15 +120,7 @@ def _plan(
         first = unsupported[0]
         message = f"nothing can be run; {first.job.implementation}: {first.detail}"
         raise UsageError(message)
-    return _header(plan, method, device, ready), unsupported
-
-
-def planned_cases(selection: Selection) -> tuple[PlannedCase, ...]:
-    """The selection's cases as a plan stores them."""
-    return tuple(
-        PlannedCase(case_id(named.case), named.name, named.count)
-        for named in selection.expansion.cases
-    )
+    return unsupported
 
 
 def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
@@ -135,7 +137,9 @@ def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
     )
 
 
-def _carry_out(stored: Run, writer: RunWriter, *, timeout_s: float, json: bool) -> ExitCode:
+def _carry_out(
+    stored: Run, writer: RunWriter, worker: WorkerProcess, *, timeout_s: float, json: bool
+) -> ExitCode:
     """Do what is left of a run, telling what happens, and leave with the run's exit code."""
     header = stored.header
     console = make_console(sys.stderr)
@@ -147,7 +151,7 @@ def _carry_out(stored: Run, writer: RunWriter, *, timeout_s: float, json: bool) 
     try:
         with progress(console, left) as display:
             observer = _JsonObserver(display) if json else display
-            execute(header, writer, observer, done=stored.records, timeout_s=timeout_s)
+            execute(stored, writer, observer, worker=worker, timeout_s=timeout_s)
     except KeyboardInterrupt as interrupt:
         _note(f"interrupted; gconvbench run --resume {writer.path.stem} goes on")
         terminated = isinstance(interrupt, _Terminated)
@@ -172,6 +176,8 @@ def run_exit_code(records: tuple[Record, ...]) -> ExitCode:
     outcomes = {record.outcome for record in records}
     codes = [ExitCode.WRONG] if "wrong" in outcomes else []
     codes += [ExitCode.NOT_MEASURED] if outcomes & FAILED_OUTCOMES else []
+        if codes[-1] in _INTERRUPTED:
+            break
     return worst(codes)
 
 

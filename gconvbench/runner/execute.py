@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gconvbench.protocol import Ready
     from gconvbench.records import Environment, Header, Job, Plan
-    from gconvbench.store import RunWriter
+    from gconvbench.store import Run, RunWriter
 
 __all__ = ["Observer", "execute", "open_jobs", "why_other_environment"]
 
@@ -33,14 +33,16 @@ class Observer(Protocol):
 
 
 def execute(
-    header: Header,
+    stored: Run,
     writer: RunWriter,
     observer: Observer,
     *,
-    done: Iterable[Record] = (),
+    worker: WorkerProcess,
     timeout_s: float,
 ) -> None:
-    """Do whatever of the plan is not in `done`, then close the file.
+    """Do whatever of the run's plan is not stored yet, then close the file.
+
+    `worker` is the one that was asked for the plan; it serves the first round.
 
     A job whose outcome was not a measurement is not asked for again: it costs one record, not one
     per round. A worker that dies or hangs is replaced, and the round goes on.
@@ -49,11 +51,12 @@ def execute(
         NotComparableError: a worker found another environment than the header's.
         NotMeasuredError: a record could not be stored.
     """
-    jobs = open_jobs(header.plan, done)
+    header = stored.header
+    jobs = open_jobs(header.plan, stored.records)
     settled: set[Job] = set()
     for number in range(1, header.plan.rounds + 1):
         order = round_order(header.plan, seed=header.method.seed, number=number)
-        with _Workers(header, timeout_s) as workers:
+        with _Workers(header, timeout_s, worker if number == 1 else None) as workers:
             for job in order:
                 if job in settled or (job, number) not in jobs:
                     continue
@@ -83,10 +86,10 @@ def open_jobs(plan: Plan, done: Iterable[Record]) -> set[tuple[Job, int]]:
 class _Workers:
     """One live worker at a time, started when needed, replaced when lost."""
 
-    def __init__(self, header: Header, timeout_s: float) -> None:
+    def __init__(self, header: Header, timeout_s: float, worker: WorkerProcess | None) -> None:
         self._header = header
         self._timeout_s = timeout_s
-        self._worker: WorkerProcess | None = None
+        self._worker = worker
 
     def __enter__(self) -> Self:
         return self

@@ -107,7 +107,9 @@ class WorkerProcess:
         return reply.reasons
 
     def close(self, *, kill: bool = False) -> None:
-        """End the process: politely, then by force with everything it started."""
+        """End the process: politely, then by force with everything it started. Once is enough."""
+        if self._stderr.closed:
+            return
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()

@@ -16,6 +16,8 @@ from gconvbench.implementations.native import Native
 from tests.faults import GroupsSwapped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from gconvbench.implementations import Launch, Operands
@@ -128,7 +130,7 @@ class _Altered(Implementation):
 
     def launch(self, case: Case, operands: Operands) -> Launch:
         right = NATIVE.launch(case, operands)
-        alterations = {
+        alterations: dict[str, Callable[[Tensor], tuple[Tensor, ...]]] = {
             "shape": lambda y: (y[:, :1],),
             "dtype": lambda y: (y.double(),),
             "number": lambda y: (y, y),

@@ -1,0 +1,114 @@
+"""The real command line in real processes, with the ill-behaved plugin installed beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "tests" / "plugin"
+SMALL = ("-a", "groups=2", "-a", "channels=4", "-a", "size=6")
+"""One tiny case."""
+
+
+class Outcome(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Standard output as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def records(self, **job: str) -> list[dict[str, Any]]:
+        """The records among the lines, of the jobs with these fields."""
+        records = [line for line in self.lines if line["kind"] == "record"]
+        return [r for r in records if all(r["job"][k] == v for k, v in job.items())]
+
+
+class Command:
+    """Runs `gconvbench` in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / "results"
+        self.environment = os.environ | {
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGIN}",
+            "TMPDIR": str(folder),
+            "COLUMNS": "80",
+        }
+
+    def __call__(self, *arguments: str, **environment: str) -> Outcome:
+        done = subprocess.run(
+            self.line(*arguments),
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it and do not wait."""
+        return subprocess.Popen(
+            self.line(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @staticmethod
+    def line(*arguments: str) -> list[str]:
+        return [sys.executable, "-m", "gconvbench", *arguments]
+
+    def stored(self) -> list[Path]:
+        """The files of all runs so far."""
+        return sorted(self.results.glob("runs/*/*.jsonl"))
+
+
+@pytest.fixture
+def gconvbench(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, Outcome]:
+    """One small run that several tests look at."""
+    command = Command(tmp_path_factory.mktemp("measured"))
+    outcome = command(
+        "run", "-a", "groups=1,2", "-a", "channels=4", "-a", "size=6", "--rounds", "2",
+        "--implementation", "native,split_concat,block_diagonal,chatty", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    return command, outcome
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], bool], subprocess.Popen[str]], None]:
+    """Poll until something holds; fails when the process ends before."""
+
+    def wait(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+        while not condition():
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            pytest.fail(f"ended with {process.returncode}: {process.communicate()}")
+
+    return wait

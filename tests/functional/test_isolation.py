@@ -1,0 +1,152 @@
+"""Crashes, hangs, want of memory and interruptions cost one record, and nothing stored is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gconvbench.store import load_run
+from tests.functional.conftest import SMALL
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    from tests.functional.conftest import Command
+
+    Wait = Callable[[Callable[[], bool], subprocess.Popen[str]], None]
+
+
+def test_each_failure_costs_one_record_and_the_sweep_goes_on(gconvbench: Command) -> None:
+    names = "native,segfaulting,hungry,raising,wrong,hanging,split_concat"
+    outcome = gconvbench(
+        "run", *SMALL, "--implementation", names, "--rounds", "2", "--timeout", "3", "--json"
+    )
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for record in outcome.records():
+        by_name.setdefault(record["job"]["implementation"], []).append(record)
+    endings = {name: [r["outcome"] for r in found] for name, found in by_name.items()}
+    assert endings == {
+        "native": ["measured", "measured"],
+        "split_concat": ["measured", "measured"],
+        "segfaulting": ["crashed"],
+        "hanging": ["timed_out"],
+        "hungry": ["out_of_memory"],
+        "raising": ["failed"],
+        "wrong": ["wrong"],
+    }
+    details = {name: found[0]["detail"] for name, found in by_name.items()}
+    assert details["segfaulting"] == "the worker died of SIGSEGV"
+    assert details["hanging"] == "the worker took longer than 3 s"
+    assert details["raising"] == "ValueError: the cat sat on the kernel"
+    assert details["wrong"].startswith("output has error 0.01, limit ")
+    assert not any(r["timings"] for name, r in ((n, f[0]) for n, f in by_name.items())
+                   if name not in {"native", "split_concat"})  # fmt: skip
+    assert outcome.code == 6
+    assert load_run(gconvbench.stored()[0]).is_complete
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("raising", 5), ("segfaulting", 5), ("wrong", 6), ("native", 0)]
+)
+def test_the_exit_code_tells_the_kind(gconvbench: Command, name: str, code: int) -> None:
+    outcome = gconvbench("run", *SMALL, "--implementation", name, "--check-only")
+    assert outcome.code == code
+    assert "Traceback" not in outcome.err
+
+
+def interrupted(gconvbench: Command, wait_for: Wait, number: int) -> subprocess.Popen[str]:
+    """A run stopped by a signal in the middle of a job that never ends."""
+    process = gconvbench.start(
+        "run", "-a", "groups=1,2", "-a", "channels=4", "-a", "size=6", "--rounds", "1",
+        "--implementation", "native,hanging", "--timeout", "600",
+    )  # fmt: skip
+
+    def something_is_stored() -> bool:
+        return bool(gconvbench.stored()) and bool(children(process.pid))
+
+    wait_for(something_is_stored, process)
+    process.send_signal(number)
+    process.wait(60)
+    return process
+
+
+def children(pid: int) -> list[int]:
+    path = f"/proc/{pid}/task/{pid}/children"
+    try:
+        with open(path, encoding="ascii") as file:  # noqa: PTH123
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+)
+def test_an_interrupted_run_is_resumed_without_gap_or_duplicate(
+    gconvbench: Command, wait_for: Wait, number: signal.Signals, code: int
+) -> None:
+    process = interrupted(gconvbench, wait_for, number)
+    _, err = process.communicate()
+    assert process.returncode == code
+    assert "Traceback" not in err
+    (path,) = gconvbench.stored()
+    before = load_run(path)
+    assert before.footer is None
+    with path.open("ab") as file:
+        file.write(b'{"kind":"record","job":{"ca')  # the line that the interruption tore
+    outcome = gconvbench("run", "--resume", "latest", "--timeout", "2", "--json")
+    assert outcome.code == 5
+    after = load_run(path)
+    assert after.is_complete
+    assert after.unreadable == 1
+    assert after.records[: len(before.records)] == before.records
+    jobs = [(r.job.case[:2], r.job.implementation) for r in after.records]
+    assert sorted(jobs) == [(g, n) for g in ("g1", "g2") for n in ("hanging", "native")]
+
+
+def test_a_killed_runner_leaves_no_worker_behind(gconvbench: Command, wait_for: Wait) -> None:
+    process = gconvbench.start("run", *SMALL, "--implementation", "hanging", "--timeout", "600")
+    wait_for(lambda: bool(gconvbench.stored()) and bool(children(process.pid)), process)
+    (worker,) = children(process.pid)
+    process.kill()
+    process.communicate()
+    for _ in range(100):
+        if not os.path.exists(f"/proc/{worker}") or is_zombie(worker):  # noqa: PTH110
+            return
+        os.sched_yield()
+        signal.sigtimedwait([], 0.05)
+    pytest.fail("the worker is still there")
+
+
+def is_zombie(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_complete_run_has_nothing_to_resume(gconvbench: Command) -> None:
+    gconvbench("run", *SMALL, "--implementation", "native", "--check-only")
+    (path,) = gconvbench.stored()
+    before = path.read_bytes()
+    outcome = gconvbench("run", "--resume", "latest")
+    assert outcome.code == 0
+    assert "nothing is left to resume" in outcome.err
+    assert path.read_bytes() == before
+
+
+def test_a_run_is_not_resumed_in_another_environment(gconvbench: Command, wait_for: Wait) -> None:
+    interrupted(gconvbench, wait_for, signal.SIGTERM).communicate()
+    before = gconvbench.stored()[0].read_bytes()
+    outcome = gconvbench("run", "--resume", "latest", NVIDIA_TF32_OVERRIDE="0")
+    assert outcome.code == 4
+    assert (
+        "identity field 'NVIDIA_TF32_OVERRIDE' is '0' now, the run began with None" in outcome.err
+    )
+    assert gconvbench.stored()[0].read_bytes() == before

@@ -1,0 +1,148 @@
+"""One job in the worker: what is recorded of it, whatever happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gconvbench import device as device_module
+from gconvbench.cases import Case, case_id
+from gconvbench.implementations import Implementation, load_table
+from gconvbench.protocol import Explain, Measure
+from gconvbench.records import Job, Method
+from gconvbench.worker import Worker
+from tests.faults import GroupsSwapped
+
+CASE = Case(groups=2, in_channels=4, out_channels=4, height=6, width=6)
+
+
+def make_worker(*extra: Implementation, check_only: bool = False) -> Worker:
+    table = load_table()
+    for one in extra:
+        table.implementations[one.name] = one
+        table.sources[one.name] = "test"
+    method = Method(
+        clock="host", cache_modes=("hot",), target=0.5, max_samples=12, min_time_s=0.0,
+        warmup_time_s=0.0, check_only=check_only,
+    )  # fmt: skip
+    return Worker("cpu", method, table)
+
+
+def job(implementation: str = "native", case: Case = CASE) -> Job:
+    return Job(case_id(case), implementation)
+
+
+class Failing(Implementation):
+    """Raises what it is told to."""
+
+    name = "failing"
+    idea = "raises"
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def forward(self, case: object, x: object, weight: object, bias: object) -> torch.Tensor:
+        raise self._error
+
+
+def test_a_right_implementation_is_measured_with_its_proof_and_telemetry() -> None:
+    record = make_worker().measure(Measure(job(), 2))
+    assert (record.outcome, record.round, record.detail) == ("measured", 2, "")
+    assert record.accuracy is not None
+    assert record.accuracy.flow == "isolated"
+    assert record.timings[0].cache_mode == "hot"
+    assert len(record.timings[0].samples_s) >= 10
+    assert all(sample_s > 0 for sample_s in record.timings[0].samples_s)
+    assert record.telemetry is not None
+    assert record.first_launch_s is not None
+
+
+def test_a_wrong_implementation_is_recorded_with_its_error_and_gets_no_time() -> None:
+    record = make_worker(GroupsSwapped()).measure(Measure(job("groups_swapped"), 1))
+    assert record.outcome == "wrong"
+    assert record.timings == ()
+    assert record.first_launch_s is None
+    assert record.accuracy is not None
+    assert record.accuracy.tensors[0].error is not None
+    assert "output has error" in record.detail
+
+
+def test_check_only_proves_and_does_not_time() -> None:
+    record = make_worker(check_only=True).measure(Measure(job(), 1))
+    assert (record.outcome, record.timings) == ("checked", ())
+
+
+def test_an_unsupported_job_has_its_reason() -> None:
+    record = make_worker().measure(Measure(job("split_stack"), 1))
+    assert (record.outcome, record.detail) == ("unsupported", "computes conv_shuffle, not conv")
+
+
+def test_tf32_does_not_exist_on_the_cpu() -> None:
+    tf32 = Case(math_mode="tf32")
+    (reason,) = make_worker().explain(Explain((job(case=tf32),))).reasons
+    assert reason == "math_mode tf32 does not exist on cpu"
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (MemoryError("no"), "out_of_memory"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), "crashed"),
+        (RuntimeError("something else"), "failed"),
+        (ZeroDivisionError("division by zero"), "failed"),
+    ],
+)
+def test_an_exception_becomes_an_outcome(error: Exception, outcome: str) -> None:
+    record = make_worker(Failing(error)).measure(Measure(job("failing"), 1))
+    assert record.outcome == outcome
+    assert record.detail == f"{type(error).__name__}: {error}"
+
+
+def test_a_reason_is_one_line_without_home_or_working_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/somewhere/alice")
+    text = f"cannot open /somewhere/alice/x nor {Path.cwd()}/y\nand more"
+    record = make_worker(Failing(OSError(text))).measure(Measure(job("failing"), 1))
+    assert record.detail == "OSError: cannot open ~/x nor ./y"
+
+
+def test_the_next_job_is_measured_after_a_failure() -> None:
+    worker = make_worker(Failing(ValueError("no")))
+    worker.measure(Measure(job("failing"), 1))
+    assert worker.measure(Measure(job(), 1)).outcome == "measured"
+
+
+def test_a_job_that_cannot_fit_is_refused_before_it_takes_the_machine_down() -> None:
+    huge = Case(batch=100_000, height=2000, width=2000)
+    record = make_worker().measure(Measure(job(case=huge), 1))
+    assert record.outcome == "out_of_memory"
+    assert "GiB are free" in record.detail
+
+
+def test_an_implementation_whose_support_check_raises_is_unsupported_by_name() -> None:
+    class Undecided(Failing):
+        name = "undecided"
+
+        def why_unsupported(self, case: Case) -> str | None:
+            raise self._error
+
+    record = make_worker(Undecided(KeyError("x"))).measure(Measure(job("undecided"), 1))
+    assert record.outcome == "unsupported"
+    assert record.detail == "why_unsupported raised KeyError: 'x'"
+
+
+def test_a_dtype_that_the_device_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        message = '"conv" not implemented for Half\nsecond line'
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(device_module, "normal_operands", refuse)
+    device_module._why_not_computed.cache_clear()
+    reason = device_module.why_device_lacks(Case(dtype="float16"), "cpu")
+    device_module._why_not_computed.cache_clear()
+    assert reason == 'float16 fprop is not available on cpu: "conv" not implemented for Half'
