@@ -176,8 +176,6 @@ def run_exit_code(records: tuple[Record, ...]) -> ExitCode:
     outcomes = {record.outcome for record in records}
     codes = [ExitCode.WRONG] if "wrong" in outcomes else []
     codes += [ExitCode.NOT_MEASURED] if outcomes & FAILED_OUTCOMES else []
-        if codes[-1] in _INTERRUPTED:
-            break
     return worst(codes)
 
 

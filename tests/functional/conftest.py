@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "tests" / "plugin"
 SMALL = ("-a", "groups=2", "-a", "channels=4", "-a", "size=6")
 """One tiny case."""
+WITHOUT_PLUGIN = {"PYTHONPATH": str(ROOT)}
+"""For `--implementation all`, which would include the one that hangs."""
 
 
 class Outcome(NamedTuple):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import tempfile
 from typing import TYPE_CHECKING
 
+from gconvbench.runner import device_lock
 from gconvbench.store import load_run
-from tests.functional.conftest import SMALL
+from tests.functional.conftest import SMALL, WITHOUT_PLUGIN
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Command, Outcome
@@ -31,7 +34,7 @@ def test_rounds_are_shuffled_in_blocks_of_a_case(measured: tuple[Command, Outcom
     measured_records = [r for r in outcome.records() if r["outcome"] == "measured"]
     for number in (1, 2):
         cases = [r["job"]["case"] for r in measured_records if r["round"] == number]
-        changes = sum(a != b for a, b in zip(cases, cases[1:], strict=False))
+        changes = sum(a != b for a, b in itertools.pairwise(cases))
         assert changes == 1
 
 
@@ -75,7 +78,14 @@ def test_other_programs_can_drive_a_check(gconvbench: Command) -> None:
         '# a comment\ng2mb1ic4ih6oc4kh3ph1n"x"  # a name\n\ng1mb1ic4ih6oc4kh3:conv:bfloat16\n'
     )
     outcome = gconvbench(
-        "run", "--cases", str(ids), "--implementation", "all", "--check-only", "--json"
+        "run",
+        "--cases",
+        str(ids),
+        "--implementation",
+        "all",
+        "--check-only",
+        "--json",
+        **WITHOUT_PLUGIN,
     )
     assert outcome.code == 0
     kinds = {record["outcome"] for record in outcome.records()}
@@ -115,15 +125,13 @@ def test_a_user_s_sweep_file_is_a_network_with_an_answer(gconvbench: Command) ->
         count = 3
         """
     )
-    outcome = gconvbench("run", "--sweep", "mine.toml", "--check-only")
+    outcome = gconvbench("run", "--sweep", "mine.toml", "--check-only", **WITHOUT_PLUGIN)
     assert outcome.code == 0
     assert "tiny, fprop: a with groups 2 against groups 1 everywhere" in outcome.out
     assert "in 1 of 1 grouped layers" in outcome.out
 
 
 def test_two_runs_do_not_disturb_each_other_on_one_device(gconvbench: Command) -> None:
-
-    from gconvbench.runner import device_lock  # noqa: PLC0415
 
     old, tempfile.tempdir = tempfile.tempdir, str(gconvbench.folder)
     try:

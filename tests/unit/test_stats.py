@@ -44,7 +44,7 @@ def test_these_ranks_cover_the_median_at_least_as_often_as_they_claim(n: int) ->
     low = round((n + 1) / 2 - half_width)
     below = range(low, n + 1 - low)  # how many values may fall below the median
     coverage = sum(math.comb(n, k) for k in below) / 2**n
-    assert 0.95 <= coverage < 0.99
+    assert 0.95 <= coverage < 0.995
 
 
 def test_fewer_than_ten_samples_give_no_interval() -> None:
@@ -95,7 +95,7 @@ def test_only_common_rounds_are_paired() -> None:
 
 @pytest.mark.parametrize("rounds", [2, 3, 5, 25])
 def test_the_interval_of_a_ratio_covers_the_truth_as_often_as_it_claims(rounds: int) -> None:
-    generator = random.Random(rounds)
+    generator = random.Random(rounds)  # noqa: S311 (a simulation, not a secret)
     covered, repeats = 0, 4000
     for _ in range(repeats):
         a_s, b_s = (

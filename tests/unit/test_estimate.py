@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gconvbench.runner.estimate import estimate_duration
+from gconvbench.runner.order import jobs_of
+from tests.fakes import MACHINE, make_plan, make_record, make_telemetry, store_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gconvbench.runner.estimate import Duration
+
+PLAN = make_plan(implementations=("a", "b", "c"), rounds=2)
+ASSUMED = pytest.approx((2 * (3 * 0.4 + 3), 0, 3))
+
+
+def estimate(results: Path, **changes: Any) -> Duration:
+    asked: dict[str, Any] = {"results": results, "machine": MACHINE, "check_only": False}
+    supported = changes.pop("supported", jobs_of(PLAN))
+    return estimate_duration(PLAN, supported, **(asked | changes))
+
+
+def remember(results: Path, run: str, *, finished: bool = True, **header: Any) -> Path:
+    """A run in which job a took 10 s, b 20 s and d 60 s, times the last digit of its name."""
+    walls_s = {"a": 10.0, "b": 20.0, "d": 60.0}
+    records = [
+        make_record(name, telemetry=make_telemetry(wall_s * int(run[-1])))
+        for name, wall_s in walls_s.items()
+    ]
+    return store_run(results, records, finished=finished, run=run, **header)
+
+
+def test_without_earlier_runs_every_job_is_assumed(tmp_path: Path) -> None:
+    assert estimate(tmp_path) == ASSUMED
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_known_jobs_count_as_before_and_others_as_the_median(
+    tmp_path: Path, *, finished: bool
+) -> None:
+    remember(tmp_path, "2025-1", finished=finished)
+    assert estimate(tmp_path) == pytest.approx((2 * (10 + 20 + 20 + 3), 2, 3))
+
+
+def test_only_supported_jobs_count(tmp_path: Path) -> None:
+    remember(tmp_path, "2025-1")
+    assert estimate(tmp_path, supported=jobs_of(PLAN)[1:2]) == pytest.approx((2 * (20 + 3), 1, 1))
+    assert estimate(tmp_path, supported=()) == pytest.approx((2 * 3, 0, 0))
+
+
+def test_the_latest_run_that_knows_a_job_is_believed(tmp_path: Path) -> None:
+    remember(tmp_path, "2025-3")
+    remember(tmp_path, "2024-1")
+    assert estimate(tmp_path).seconds == pytest.approx(2 * (30 + 60 + 60 + 3))
+
+
+def test_other_machines_and_other_work_say_nothing(tmp_path: Path) -> None:
+    remember(tmp_path, "2025-1", machine="another")
+    remember(tmp_path, "2025-2", check_only=True)
+    assert estimate(tmp_path) == ASSUMED
+    assert estimate(tmp_path, check_only=True).known == 2
+    assert estimate(tmp_path, machine="another").known == 2
+
+
+def test_a_run_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    remember(tmp_path, "2025-1")
+    remember(tmp_path, "2025-2").write_bytes(b"\x00garbage")
+    assert estimate(tmp_path).seconds == pytest.approx(2 * (10 + 20 + 20 + 3))
+
+
+def test_records_without_telemetry_say_nothing(tmp_path: Path) -> None:
+    store_run(tmp_path, [make_record("a", outcome="crashed")])
+    assert estimate(tmp_path) == ASSUMED

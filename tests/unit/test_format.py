@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gconvbench.cases import Case
+from gconvbench.report import format as fmt
+from gconvbench.stats import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "text"),
+    [
+        (fmt.seconds, 12.34, "12.3 s"),
+        (fmt.seconds, 1.0, "1.00 s"),
+        (fmt.seconds, 0.5, "500 ms"),
+        (fmt.seconds, 1.234e-3, "1.23 ms"),
+        (fmt.seconds, 12.34e-6, "12.3 µs"),
+        (fmt.seconds, 123.4e-9, "123 ns"),
+        (fmt.seconds, 2e-11, "0.02 ns"),
+        (fmt.seconds, 0.0, "0.00 ns"),
+        (fmt.duration, 0.4, "0 s"),
+        (fmt.duration, 45.2, "45 s"),
+        (fmt.duration, 59.7, "1 min 00 s"),
+        (fmt.duration, 110, "1 min 50 s"),
+        (fmt.duration, 3599.7, "1 h 00 min"),
+        (fmt.duration, 7530, "2 h 05 min"),
+        (fmt.duration, 90_000, "25 h 00 min"),
+        (fmt.flops_text, 4_512_000_000, "4.51 GFLOP"),
+        (fmt.flops_text, 2e15, "2000 TFLOP"),
+        (fmt.flops_text, 1000, "1.00 kFLOP"),
+        (fmt.flops_text, 18, "18.0 FLOP"),
+        (fmt.bytes_text, 3 * 2**19, "1.50 MiB"),
+        (fmt.bytes_text, 1024, "1.00 KiB"),
+        (fmt.bytes_text, 1023, "1023 B"),
+        (fmt.share, 0.0214, "2.1 %"),
+        (fmt.share, 0.215, "22 %"),
+        (fmt.share, 1.5, "150 %"),
+        (fmt.share, 0.0, "0.0 %"),
+        (fmt.half_width_text, Estimate(1.0, 0.021, 3), "2.1 %"),
+        (fmt.half_width_text, Estimate(1.0, 0.0, 3), "0.0 %"),
+        (fmt.half_width_text, Estimate(1.0, None, 1), ""),
+        (fmt.speedup_text, 1.316, "1.32x"),
+        (fmt.speedup_text, 0.05, "0.05x"),
+        (fmt.speedup_text, 12.34, "12.3x"),
+        (fmt.speedup_text, None, ""),
+        (fmt.error_text, 1.234e-7, "1.2e-07"),
+        (fmt.error_text, 0.0, "0.0e+00"),
+        (fmt.error_text, None, "not finite"),
+    ],
+)
+def test_numbers_are_written_for_people(
+    function: Callable[[object], str], value: object, text: str
+) -> None:
+    assert function(value) == text
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        (
+            Case(groups=2, batch=8, in_channels=96, out_channels=192, kernel_size=(3, 5)),
+            "conv fprop float32, 8x96x28x28 to 192, groups 2, kernel 3x5",
+        ),
+        (
+            Case(
+                operation="conv_shuffle", direction="training", stride=(2, 1), dilation=(1, 2),
+                math_mode="tf32", memory_format="channels_last",
+            ),
+            (
+                "conv_shuffle training float32, 1x64x28x28 to 64, groups 1, kernel 3x3, "
+                "stride 2x1, dilation 1x2, tf32, channels_last"
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_a_case_is_said_in_one_line_without_what_is_usual(case: Case, text: str) -> None:
+    assert fmt.case_text(case) == text
