@@ -244,7 +244,7 @@ def _set_up(request: SetUp) -> tuple[Worker | None, Reply]:
     if reason := why_unavailable(request.device):
         return None, Refused(reason)
     if request.device != "cpu":
-        torch.cuda.set_device(request.device)
+        torch.cuda.set_device(torch.device(request.device).index or 0)
     table = load_table()
     environment = read_environment(request.device, threads=request.method.threads)
     worker = Worker(request.device, request.method, table)

@@ -4,6 +4,7 @@ A sweep file:
 
     description = "one line"
     network = "resnext50"        # optional; the blocks are this network's layers
+    device = ["cpu", "cuda:0"]   # optional; one run on each
 
     [[block]]                    # a block is a product; a sweep is the union of its blocks
     name = "conv2"               # optional; a layer's name
@@ -153,7 +154,7 @@ def parse_sweep(text: str, name: str) -> Sweep:
 
 
 def _sweep(table: Mapping[str, Any], name: str) -> Sweep:
-    allowed = ("description", "network", "devices", "block", "exclude")
+    allowed = ("description", "network", "device", "block", "exclude")
     for key in table:
         if key not in allowed:
             raise UsageError(refused_name("key", key, allowed))
@@ -167,7 +168,7 @@ def _sweep(table: Mapping[str, Any], name: str) -> Sweep:
         network=str(table.get("network", "")),
         blocks=tuple(_block(block) for block in _listed(table, "block")) or (Block(),),
         exclusions=tuple(_exclusion(item) for item in _listed(table, "exclude")),
-        devices=tuple(str(device) for device in _listed(table, "devices")),
+        devices=tuple(str(device) for device in _listed(table, "device")),
     )
 
 
@@ -202,6 +203,9 @@ def _exclusion(table: Mapping[str, Any]) -> Exclusion:
 
 
 def _axes(table: Mapping[str, Any], other: tuple[str, ...]) -> dict[Axis, tuple[Value, ...]]:
+    if "device" in table:
+        message = "device belongs to the whole sweep; write it above the first block"
+        raise UsageError(message)
     named = [(axis_named(key), raw) for key, raw in table.items() if key not in other]
     return {axis: parse_values(axis, raw) for axis, raw in named}
 

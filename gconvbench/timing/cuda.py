@@ -34,6 +34,9 @@ _SLEEP_MARGIN = 1.3
 _LENGTHENINGS = 4
 _CALIBRATION_CYCLES = 10_000_000
 _FLUSH_FACTOR = 2
+_MOST_SAMPLES_PER_CHUNK = 50
+_CHUNK_S = 0.1
+"""A chunk of long launches is cut to about this, so that the cap on time is not overrun."""
 
 
 class CudaEventClock:
@@ -49,6 +52,7 @@ class CudaEventClock:
         self._flush = _Flush(self._device) if cold else None
         self._cycles_per_s = self._calibrate()
         self._sleep_s = 0.0
+        self._launch_s = 1e-6
         self._labels: set[str] = set()
 
     @property
@@ -58,9 +62,10 @@ class CudaEventClock:
 
     def launches_per_sample(self, launch_s: float) -> int:
         """One where the cache must be cold; else enough to drown the tick."""
+        self._launch_s = max(launch_s, 1e-9)
         if self._flush:
             return 1
-        return max(1, math.ceil(_TICKS_PER_SAMPLE * _TICK_S / max(launch_s, 1e-9) / 2))
+        return max(1, math.ceil(_TICKS_PER_SAMPLE * _TICK_S / self._launch_s / 2))
 
     def chunk(self, launch: Callable[[], object], launches: int) -> Sequence[float]:
         """As many samples as the launch queue takes, synchronised once at the end."""
@@ -87,7 +92,7 @@ class CudaEventClock:
     def _try_chunk(
         self, launch: Callable[[], object], launches: int
     ) -> tuple[list[float], bool, bool]:
-        count = max(1, min(50, _QUEUE_ENTRIES // (launches + _ENTRIES_BESIDE)))
+        count = self._samples_per_chunk(launches)
         pairs: list[tuple[Any, Any]] = []
         was_idle = False
         allocations = self._device_allocations()
@@ -105,6 +110,11 @@ class CudaEventClock:
         torch.cuda.synchronize(self._device)
         grew = self._device_allocations() != allocations
         return [a.elapsed_time(b) / 1e3 / launches for a, b in pairs], was_idle, grew
+
+    def _samples_per_chunk(self, launches: int) -> int:
+        by_queue = _QUEUE_ENTRIES // (launches + _ENTRIES_BESIDE)
+        by_time = int(_CHUNK_S / (launches * self._launch_s))
+        return max(1, min(_MOST_SAMPLES_PER_CHUNK, by_queue, by_time))
 
     def _device_allocations(self) -> int:
         return int(torch.cuda.memory_stats(self._device).get("num_device_alloc", 0))

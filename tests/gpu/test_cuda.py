@@ -1,0 +1,58 @@
+"""What only a CUDA device can show. Skipped, and said to be, where there is none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gconvbench.accuracy import Proof, prove
+from gconvbench.cases import DIRECTIONS, Case, case_id
+from gconvbench.environment import read_environment
+from gconvbench.implementations import BUILT_IN, load_table, why_unsupported
+from gconvbench.protocol import Measure
+from gconvbench.records import Job, Method
+from gconvbench.worker import Worker
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+METHOD = Method(clock="cuda_events", cache_modes=("cold", "hot"), target=0.01)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("operation", ["conv", "conv_shuffle"])
+def test_every_implementation_is_right(operation: str, dtype: str, direction: str) -> None:
+    case = Case(
+        operation=operation, groups=4, in_channels=64, out_channels=64, padding=(1, 1), bias=True,
+        dtype=dtype, direction=direction,
+    )  # fmt: skip
+    proof = Proof.of(case, device="cuda", seed=0)
+    for implementation in BUILT_IN:
+        if not why_unsupported(implementation, case):
+            assert not prove(implementation, proof).faults, implementation.name
+
+
+def test_a_job_is_timed_cold_and_hot_by_events() -> None:
+    worker = Worker("cuda", METHOD, load_table())
+    case = Case(groups=32, in_channels=128, out_channels=128, batch=32, height=56, width=56)
+    record = worker.measure(Measure(Job(case_id(case), "native"), 1))
+    assert record.outcome == "measured", record.detail
+    cold, hot = record.timings
+    assert (cold.cache_mode, hot.cache_mode) == ("cold", "hot")
+    assert cold.median_s > 0
+    assert "host_bound" not in hot.labels
+
+
+def test_tf32_passes_its_own_limit_and_not_that_of_ieee() -> None:
+    case = Case(math_mode="tf32", batch=8, in_channels=256, out_channels=256)
+    record = Worker("cuda", METHOD, load_table()).measure(Measure(Job(case_id(case), "native"), 1))
+    assert record.outcome == "measured", record.detail
+
+
+def test_the_fingerprint_names_the_card_and_the_driver() -> None:
+    environment = read_environment("cuda", threads=1)
+    assert environment.identity["device_name"] == torch.cuda.get_device_name()
+    assert environment.under_test["driver"]
