@@ -14,7 +14,7 @@ from gconvbench.cli.method import chosen_implementations, default_device, make_m
 from gconvbench.cli.run import planned_cases
 from gconvbench.records import Job, Plan
 from gconvbench.report import format as fmt
-from gconvbench.report.table import aligned, make_console
+from gconvbench.report.table import aligned, make_console, print_unsupported
 from gconvbench.runner import Duration, WorkerProcess, estimate_duration, jobs_of
 
 if TYPE_CHECKING:
@@ -144,9 +144,7 @@ def _print_case(
     by_name = {one: reasons[Job(planned.case, one)] for one in implementations}
     runs = [one for one, reason in by_name.items() if not reason]
     console.print(f"  runs: {', '.join(runs) or 'nothing'}")
-    for one, reason in by_name.items():
-        if reason:
-            console.print(f"  [dim]unsupported: {one} ({escape(reason)})[/dim]")
+    print_unsupported([(one, reason) for one, reason in by_name.items() if reason], console)
 
 
 def _print_json(

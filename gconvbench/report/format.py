@@ -15,6 +15,7 @@ __all__ = [
     "error_text",
     "flops_text",
     "half_width_text",
+    "of_limit_text",
     "seconds",
     "share",
     "speedup_text",
@@ -57,6 +58,11 @@ def share(value: float) -> str:
     """`2.1 %`; below ten one decimal."""
     percent = 100 * value
     return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"  # noqa: PLR2004
+
+
+def of_limit_text(value: float) -> str:
+    """`14 %` of a limit, `12,906x` of one that is far exceeded."""
+    return share(value) if value < 10 else f"{value:,.0f}x"  # noqa: PLR2004
 
 
 def half_width_text(estimate: Estimate) -> str:

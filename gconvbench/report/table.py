@@ -13,12 +13,12 @@ from gconvbench.report.answer import NetworkAnswer, answer_networks
 from gconvbench.report.summary import CaseSummary, Row, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from typing import TextIO
 
     from gconvbench.store import Run
 
-__all__ = ["aligned", "make_console", "print_run"]
+__all__ = ["aligned", "make_console", "print_run", "print_unsupported"]
 
 _LABEL_MARKS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -94,14 +94,15 @@ def _print_case(
         if row.outcome not in {"measured", "checked"}:
             console.print(f"  {row.implementation} {row.outcome}: {escape(row.detail)}")
     if unsupported := [row for row in summary.rows if row.outcome == "unsupported"]:
-        _print_unsupported(unsupported, console)
+        print_unsupported([(row.implementation, row.detail) for row in unsupported], console)
     console.print(f"  [bold]{escape(summary.advice)}[/bold]")
 
 
-def _print_unsupported(rows: Sequence[Row], console: Console) -> None:
+def print_unsupported(reasons: Iterable[tuple[str, str]], console: Console) -> None:
+    """Pairs of implementation and reason, those with the same reason in one line."""
     by_reason: dict[str, list[str]] = {}
-    for row in rows:
-        by_reason.setdefault(row.detail, []).append(row.implementation)
+    for name, reason in reasons:
+        by_reason.setdefault(reason, []).append(name)
     for reason, names in by_reason.items():
         console.print(f"[dim]  unsupported: {', '.join(names)}: {escape(reason)}[/dim]")
 
@@ -143,7 +144,7 @@ def _print_lines(lines: Sequence[str], console: Console) -> None:
 def _accuracy_cells(row: Row) -> tuple[str, str]:
     if row.error is None or row.of_limit is None:
         return "", ""
-    return fmt.error_text(row.error), fmt.share(row.of_limit)
+    return fmt.error_text(row.error), fmt.of_limit_text(row.of_limit)
 
 
 def _print_answer(answer: NetworkAnswer, console: Console) -> None:

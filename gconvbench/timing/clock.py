@@ -15,6 +15,8 @@ __all__ = ["Clock", "HostClock"]
 
 _LARGEST_OVERHEAD = 1e-3
 """Reading the clock may cost this share of a sample."""
+_SHORTEST_SAMPLE_S = 1e-3
+"""Shorter samples see single interruptions and cache misses of the loop around them."""
 _READINGS = 201
 
 
@@ -55,8 +57,9 @@ class HostClock:
         return self._tick_s
 
     def launches_per_sample(self, launch_s: float) -> int:
-        """As many as keep the clock's own cost under 0.1 % of a sample."""
-        return max(1, math.ceil(self._overhead_s / (_LARGEST_OVERHEAD * max(launch_s, 1e-9))))
+        """As many as make a millisecond, and keep the clock's own cost under 0.1 % of a sample."""
+        sample_s = max(_SHORTEST_SAMPLE_S, self._overhead_s / _LARGEST_OVERHEAD)
+        return max(1, math.ceil(sample_s / max(launch_s, 1e-9)))
 
     def chunk(self, launch: Callable[[], object], launches: int) -> Sequence[float]:
         """One sample."""

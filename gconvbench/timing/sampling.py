@@ -64,6 +64,7 @@ def take_samples(
     samples_s: list[float] = []
     launches = clock.launches_per_sample(launch_s)
     with _no_garbage_collection():
+        clock.chunk(launch, launches)  # refills the caches that the collection emptied
         while not stopping.is_finished:
             start = now()
             chunk = clock.chunk(launch, launches)

@@ -58,6 +58,14 @@ def test_axes_replace_one_field_of_a_named_case(axis: str) -> None:
     assert {case.padding for case in (first, second)} == {SMALL.padding}
 
 
+def test_a_case_named_twice_keeps_its_first_name() -> None:
+    first, *_ = workloads.load("forum").expand().cases
+    shape, _, rest = case_id(first.case).partition(":")
+    named = f'{shape}n"again*9":{rest}'
+    selection = select(sweeps=["forum"], ids=[named])
+    assert selection.expansion.cases == workloads.load("forum").expand().cases
+
+
 def test_axes_replace_values_in_every_sweep() -> None:
     cases = cases_of(select(sweeps=["quick", "forum"], ids=[SMALL_ID], axes=["dtype=float64"]))
     assert {case.dtype for case in cases} == {"float64"}

@@ -30,9 +30,11 @@ def test_blocks_are_products_and_the_sweep_their_union() -> None:
     assert sweep.devices == ("cpu", "cuda")
 
 
-def test_a_product_varies_the_last_axis_fastest() -> None:
-    cases = parse_sweep("[[block]]\ngroups = [1, 2]\nbatch = [1, 3]", "s").expand().cases
-    assert [(c.case.groups, c.case.batch) for c in cases] == [(1, 1), (1, 3), (2, 1), (2, 3)]
+def test_a_product_varies_the_last_axis_fastest_even_where_the_first_is_replaced() -> None:
+    sweep = parse_sweep("[[block]]\ngroups = [1, 2]\nbatch = [1, 3]", "s")
+    for one in (sweep, sweep.override(AXES["groups"], (1, 2))):
+        found = [(named.case.groups, named.case.batch) for named in one.expand().cases]
+        assert found == [(1, 1), (1, 3), (2, 1), (2, 3)]
 
 
 def test_without_blocks_a_sweep_is_the_default_case_with_same_padding() -> None:
