@@ -183,7 +183,7 @@ VALUES = st.sampled_from(
      '["conv", 3]', "{a = 1}", "1979-05-27", "inf", '"', "[[1]]", "'''\n'''", ""]
 )  # fmt: skip
 KEYS = st.sampled_from(
-    [*AXES, "kernel", "name", "reason", "description", "network", "devices", "block", "exclude"]
+    [*AXES, "kernel", "name", "reason", "description", "network", "device", "block", "exclude"]
 )
 LINES = st.sampled_from(["[[block]]", "[[exclude]]", "[block]", "# x", ""]) | st.builds(
     "{} = {}".format, KEYS, VALUES

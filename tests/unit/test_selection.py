@@ -94,7 +94,7 @@ def test_devices_come_from_the_option_or_the_axis(
 
 def test_a_sweep_may_name_devices_unless_the_option_does(tmp_path: Path) -> None:
     file = tmp_path / "s.toml"
-    file.write_text('devices = ["cpu", "cuda:0"]')
+    file.write_text('device = ["cpu", "cuda:0"]')
     assert select(sweeps=[str(file)]).devices == ("cpu", "cuda:0")
     assert select(sweeps=[str(file)], device="cpu").devices == ("cpu",)
 

@@ -8,7 +8,7 @@ from gconvbench.errors import UsageError
 NETWORK = """
 description = "two layers"
 network = "net"
-devices = ["cpu", "cuda"]
+device = ["cpu", "cuda"]
 [[block]]
 name = "conv1"
 count = 4
@@ -96,6 +96,7 @@ def test_an_override_leaves_names_and_counts() -> None:
         ("[[block]]\ngrups = 1", "axis 'grups' is not known; did you mean 'groups'?"),
         ("[[block]]\ngroups = 0", "groups (0) must be at least 1"),
         ("[[block]]\ngroups = 1.5", "groups '1.5' is not allowed"),
+        ("[[block]]\ndevice = 1", "device belongs to the whole sweep"),
         ("[[block]]\ncount = 0", "count (0) must be a whole number from 1"),
         ("[[block]]\nsize = 3\nwidth = 3", "axes 'size' and 'width' set the same fields"),
         ("[[exclude]]\ngroups = 1", "an [[exclude]] table needs a reason"),
