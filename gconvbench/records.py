@@ -7,6 +7,7 @@ Durations are seconds, sizes bytes. Numbers that are not finite are stored as nu
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import Any, Literal
 
@@ -187,6 +188,12 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     target_reached: bool
     labels: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """A time is made of samples, and a sample of time."""
+        if not self.samples_s or not all(0 < sample_s < math.inf for sample_s in self.samples_s):
+            message = "samples_s must be one or more positive numbers"
+            raise ValueError(message)
+
     @property
     def median_s(self) -> float:
         """The median of the samples."""
@@ -278,6 +285,6 @@ def decode_line(data: bytes) -> Line:
     """
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec.MsgspecError is a ValueError
         message = f"not a line of a stored run: {error}"
         raise UsageError(message) from None

@@ -79,9 +79,9 @@ class Ratio(NamedTuple):
     half_width: float
 
     @property
-    def is_clear(self) -> bool:
-        """Whether the interval excludes 1."""
-        return abs(math.log(self.value)) > self.half_width
+    def is_clearly_longer(self) -> bool:
+        """Whether the whole interval lies above 1."""
+        return math.log(self.value) > self.half_width
 
 
 def paired_ratio(a_s: Mapping[int, float], b_s: Mapping[int, float]) -> Ratio | None:

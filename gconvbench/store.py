@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Run", "RunWriter", "find_run", "list_runs", "load_run"]
 
 _SUFFIX = ".jsonl"
+_NUMBERED = re.compile(r"([^-]+-[^-]+)-(\d{1,9})")
+_LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -156,8 +159,14 @@ class _AnyHeader(msgspec.Struct):
 
 def list_runs(results: Path) -> list[Path]:
     """All stored runs, oldest first."""
-    runs = (results / "runs").glob(f"*/*{_SUFFIX}")
-    return sorted(runs, key=lambda path: (path.name, path.parent.name))
+    return sorted((results / "runs").glob(f"*/*{_SUFFIX}"), key=_age)
+
+
+def _age(path: Path) -> tuple[str, int, str]:
+    """Order of creation: the name's time, then the number of a run within the same second."""
+    match = _NUMBERED.fullmatch(path.stem)
+    name, number = (match[1], int(match[2])) if match else (path.stem, 1)
+    return name, number, path.parent.name
 
 
 def find_run(results: Path, reference: str) -> Path:
@@ -166,29 +175,30 @@ def find_run(results: Path, reference: str) -> Path:
     Raises:
         UsageError: no such run, or more than one.
     """
-    if Path(reference).is_file():
-        return Path(reference)
+    with contextlib.suppress(OSError, ValueError):  # too long, or not a path at all
+        if Path(reference).is_file():
+            return Path(reference)
     runs = list_runs(results)
     if not runs:
         message = f"no stored runs under {str(results / 'runs')!r}; `gconvbench run` makes one"
         raise UsageError(message)
-    if reference == "latest" or reference.startswith("latest~"):
-        return _back(runs, reference)
-    named = [path for path in runs if path.name.startswith(reference)]
+    if match := _LATEST.fullmatch(reference):
+        return _back(runs, reference, int(match[1] or 0))
+    named = [path for path in runs if path.stem == reference]
+    named = named or [path for path in runs if path.name.startswith(reference)]
     if len(named) == 1:
         return named[0]
     if named:
         message = f"run {reference!r} could be any of {', '.join(path.stem for path in named[:5])}"
         raise UsageError(message)
-    raise UsageError(refused_name("run", reference, ["latest", *(p.stem for p in runs[-5:])]))
+    raise UsageError(refused_name("run", reference[:100], ["latest", *(p.stem for p in runs[-5:])]))
 
 
-def _back(runs: list[Path], reference: str) -> Path:
-    steps = reference.removeprefix("latest").removeprefix("~") or "0"
-    if not steps.isdecimal() or int(steps) >= len(runs):
+def _back(runs: list[Path], reference: str, steps: int) -> Path:
+    if steps >= len(runs):
         message = f"run {reference!r} does not exist; there are {len(runs)}, up to latest~"
         raise UsageError(message + str(len(runs) - 1))
-    return runs[-1 - int(steps)]
+    return runs[-1 - steps]
 
 
 def _decoded(raw: bytes) -> Line | None:

@@ -34,7 +34,9 @@ SAME_PADDING = "same"
 """Padding spelt `same`: dilation * (kernel - 1) / 2, which keeps the size at stride 1."""
 
 _MOST_VALUES = 10_000
-_RANGE = re.compile(r"(?P<low>-?\d+)\.\.(?P<high>-?\d+)(?::(?P<how>[x+])(?P<step>\d+))?")
+_RANGE = re.compile(
+    r"(?P<low>-?\d{1,10})\.\.(?P<high>-?\d{1,10})(?::(?P<how>[x+])(?P<step>\d{1,10}))?"
+)
 _PAIR = re.compile(r"(\d{1,10})(?:x(\d{1,10}))?")
 
 
@@ -155,6 +157,9 @@ def parse_values(axis: Axis, raw: object) -> tuple[Value, ...]:
         UsageError: a value that the axis does not allow.
     """
     items = raw if isinstance(raw, list) else [raw]
+    if not items:
+        message = f"{axis.name} has no value; allowed: {axis.allowed}"
+        raise UsageError(message)
     words = [word.strip() for item in items for word in _text(item).split(",")]
     values: dict[Value, None] = {}
     for word in words:
@@ -172,7 +177,7 @@ def _value(axis: Axis, word: str) -> Value:
     try:
         value = axis.parse(word)
     except ValueError:
-        message = f"{axis.name} {word!r} is not allowed; allowed: {axis.allowed}"
+        message = f"{axis.name} {word[:40]!r} is not allowed; allowed: {axis.allowed}"
         raise UsageError(message) from None
     numbers = value if isinstance(value, tuple) else (value,)
     if axis.least is not None and any(isinstance(n, int) and n < axis.least for n in numbers):

@@ -30,7 +30,10 @@ MATH_MODES = ("ieee", "tf32")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 
 _LARGEST_SIZE = 2**31 - 1
+_LARGEST_PLANE = 2**16
+"""Rows or columns; beyond any image, and small enough to count pixels one by one."""
 _DIVISORS_SHOWN = 8
+_DIVISORS_TRIED = 4096
 _CHOICES: dict[str, tuple[str, ...]] = {
     "operation": OPERATIONS,
     "direction": DIRECTIONS,
@@ -38,7 +41,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "math_mode": MATH_MODES,
     "memory_format": MEMORY_FORMATS,
 }
-_POSITIVE = ("groups", "batch", "in_channels", "out_channels", "height", "width")
+_POSITIVE = ("groups", "batch", "in_channels", "out_channels")
 _POSITIVE_PAIRS = ("kernel_size", "stride", "dilation")
 
 
@@ -135,13 +138,14 @@ def _why_bad_name(case: Case) -> str | None:
 
 
 def _why_bad_size(case: Case) -> str | None:
-    lowest = [(field, 1, getattr(case, field)) for field in _POSITIVE]
+    limits = [(field, 1, _LARGEST_SIZE, getattr(case, field)) for field in _POSITIVE]
     for field in _POSITIVE_PAIRS:
-        lowest += [(field, 1, value) for value in getattr(case, field)]
-    lowest += [("padding", 0, value) for value in case.padding]
-    for field, least, value in lowest:
-        if not least <= value <= _LARGEST_SIZE:
-            return f"{field} ({value}) must be between {least} and {_LARGEST_SIZE}"
+        limits += [(field, 1, _LARGEST_PLANE, value) for value in getattr(case, field)]
+    limits += [("padding", 0, _LARGEST_PLANE, value) for value in case.padding]
+    limits += [(field, 1, _LARGEST_PLANE, getattr(case, field)) for field in ("height", "width")]
+    for field, least, most, value in limits:
+        if not least <= value <= most:
+            return f"{field} ({value}) must be between {least} and {most}"
     return None
 
 
@@ -150,7 +154,9 @@ def _why_bad_groups(case: Case) -> str | None:
         channels = getattr(case, field)
         if channels % case.groups:
             common = math.gcd(case.in_channels, case.out_channels)
-            divisors = (str(d) for d in range(1, common + 1) if common % d == 0)
+            divisors = (
+                str(d) for d in range(1, min(common, _DIVISORS_TRIED) + 1) if common % d == 0
+            )
             shown = ", ".join(itertools.islice(divisors, _DIVISORS_SHOWN))
             return (
                 f"{field} ({channels}) must be a multiple of groups ({case.groups}); "

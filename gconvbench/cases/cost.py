@@ -40,7 +40,7 @@ def min_bytes(case: Case) -> int:
 
 
 def reduction_length(case: Case, tensor: str) -> int:
-    """The number of products summed into one element of a result, at its longest.
+    """The most products that are summed into one element of a result, padding included.
 
     Args:
         case: the problem.

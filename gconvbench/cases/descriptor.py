@@ -97,11 +97,14 @@ def parse_descriptor(text: str) -> Descriptor:
         raise UsageError(message)
     try:
         shape = _shape(match["shape"])
-        case = Case(**shape, **_fields((match["rest"] or "")[1:]))
+        case = Case(**shape, **_fields(match["rest"]))
     except UsageError as error:
         message = f"case id {text!r}: {error}"
         raise UsageError(message) from None
     count = int(match["inner"] or match["outer"] or 1)
+    if count < 1:
+        message = f"case id {text!r}: count ({count}) must be at least 1"
+        raise UsageError(message)
     return Descriptor(case, match["name"] or "", count)
 
 
@@ -160,18 +163,18 @@ def _padding(full: Mapping[str, int], side: str) -> int:
     size, kernel, stride = full[f"i{side}"], full[f"k{side}"], full[f"s{side}"]
     reach = (full[f"d{side}"] + 1) * (kernel - 1) + 1
     wanted = full.get(f"o{side}")
-    if wanted is None:
+    if wanted is None or stride < 1:
         return full.get(f"p{side}", 0)
     padding = full.get(f"p{side}", max(0, -(-((wanted - 1) * stride + reach - size) // 2)))
-    got = (size + 2 * padding - reach) // max(stride, 1) + 1
+    got = (size + 2 * padding - reach) // stride + 1
     if got != wanted:
         message = f"o{side} ({wanted}) does not follow from the other fields, which give {got}"
         raise UsageError(message)
     return padding
 
 
-def _fields(text: str) -> dict[str, Any]:
-    values = text.split(":") if text else []
+def _fields(rest: str | None) -> dict[str, Any]:
+    values = rest[1:].split(":") if rest else []
     found: dict[str, Any] = {}
     for (field, allowed), value in zip(_FIELDS, values, strict=False):
         if value not in allowed:

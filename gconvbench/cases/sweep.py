@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gconvbench.cases.axes import Axis, Value, axis_named, parse_values, settings
+from gconvbench.cases.axes import SAME_PADDING, Axis, Value, axis_named, parse_values, settings
 from gconvbench.cases.case import Case
 from gconvbench.cases.descriptor import case_id
 from gconvbench.errors import UsageError, refused_name
@@ -145,8 +145,8 @@ def parse_sweep(text: str, name: str) -> Sweep:
     """
     try:
         return _sweep(tomllib.loads(text), name)
-    except tomllib.TOMLDecodeError as error:
-        message = f"sweep {name!r} is not TOML: {error}"
+    except (ValueError, RecursionError) as error:  # numbers or nesting beyond all measure, too
+        message = f"sweep {name!r} is not TOML: {str(error).splitlines()[0]}"
         raise UsageError(message) from None
     except UsageError as error:
         message = f"sweep {name!r}: {error}"
@@ -179,8 +179,8 @@ def _listed(table: Mapping[str, Any], key: str) -> list[Any]:
 
 def _block(table: Mapping[str, Any]) -> Block:
     count = table.get("count", 1)
-    if not isinstance(count, int) or count < 1:
-        message = f"count ({count}) must be a whole number from 1"
+    if type(count) is not int or count < 1:
+        message = f"count ({count!r}) must be a whole number from 1"
         raise UsageError(message)
     block = Block(name=str(table.get("name", "")), count=count)
     for axis, values in _axes(table, ("name", "count")).items():
@@ -199,6 +199,9 @@ def _exclusion(table: Mapping[str, Any]) -> Exclusion:
     if composed := [axis.name for axis in where if axis.sets != (axis.name,)]:
         message = f"[[exclude]] takes fields of a case, not the composed axis {composed[0]!r}"
         raise UsageError(message)
+    if any(SAME_PADDING in values for values in where.values()):
+        message = f"[[exclude]] takes padding as numbers, not {SAME_PADDING!r}"
+        raise UsageError(message)
     return Exclusion(str(table["reason"]), {axis.name: values for axis, values in where.items()})
 
 
@@ -207,7 +210,13 @@ def _axes(table: Mapping[str, Any], other: tuple[str, ...]) -> dict[Axis, tuple[
         message = "device belongs to the whole sweep; write it above the first block"
         raise UsageError(message)
     named = [(axis_named(key), raw) for key, raw in table.items() if key not in other]
-    return {axis: parse_values(axis, raw) for axis, raw in named}
+    axes: dict[Axis, tuple[Value, ...]] = {}
+    for axis, raw in named:
+        if axis in axes:
+            message = f"axis {axis.name!r} is given twice, under two names; give it once"
+            raise UsageError(message)
+        axes[axis] = parse_values(axis, raw)
+    return axes
 
 
 def _override(block: Block, axis: Axis, values: tuple[Value, ...]) -> Block:

@@ -58,7 +58,7 @@ def select(
     named = _sweeps(ids, files, sweeps, with_axes=bool(axes))
     overrides, devices = _axes(axes)
     if device:
-        devices = tuple(device.split(","))
+        devices = _names(device)
     devices = devices or tuple(dict.fromkeys(name for sweep in named for name in sweep.devices))
     for name in devices:
         if not _DEVICE.fullmatch(name):
@@ -119,10 +119,14 @@ def _axes(
     for text in texts:
         name, _, values = text.partition("=")
         if name.strip() == "device":
-            devices = tuple(values.split(","))
+            devices = _names(values)
         else:
             overrides.append(parse_axis(text))
     return overrides, devices
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",")))
 
 
 def _union(expansions: Sequence[Expansion]) -> Expansion:

@@ -51,22 +51,40 @@ class NetworkAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def answer_networks(summaries: Sequence[CaseSummary]) -> list[NetworkAnswer]:
-    """One answer per network and direction that has layers with and without groups."""
-    networks: dict[tuple[str, ...], dict[str, dict[int, CaseSummary]]] = {}
+    """One answer per network and variant that has layers with and without groups.
+
+    Expects a complete run. A network some layer of which is there twice in a variant, such as at
+    two sizes, has no single total and gets no answer.
+    """
+    networks: dict[tuple[object, ...], dict[str, dict[int, CaseSummary]]] = {}
+    ambiguous = set()
     for summary in summaries:
         network, _, layer = summary.planned.name.partition("/")
-        if layer:
-            key = (network, *_variant(summary.case))
-            networks.setdefault(key, {}).setdefault(layer, {})[summary.case.groups] = summary
+        if not layer:
+            continue
+        key = (network, *_variant(summary.case))
+        variants = networks.setdefault(key, {}).setdefault(layer, {})
+        if summary.case.groups in variants:
+            ambiguous.add(key)
+        variants[summary.case.groups] = summary
     return [
-        _answer(key[0], layers)
+        _answer(str(key[0]), layers)
         for key, layers in networks.items()
-        if any(len(variants) > 1 and 1 in variants for variants in layers.values())
+        if key not in ambiguous
+        and any(len(variants) > 1 and 1 in variants for variants in layers.values())
     ]
 
 
-def _variant(case: Case) -> tuple[str, ...]:
-    return (case.operation, case.direction, case.dtype, case.math_mode, case.memory_format)
+def _variant(case: Case) -> tuple[object, ...]:
+    """What a network's layers have in common."""
+    return (
+        case.operation,
+        case.direction,
+        case.dtype,
+        case.math_mode,
+        case.memory_format,
+        case.batch,
+    )
 
 
 def _answer(network: str, layers: dict[str, dict[int, CaseSummary]]) -> NetworkAnswer:

@@ -28,7 +28,7 @@ _BINARY = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"), (1, ""))
 
 def seconds(value_s: float) -> str:
     """Three significant digits: `12.3 µs`."""
-    scale, unit = next((pair for pair in _SECONDS if value_s >= pair[0]), _SECONDS[-1])
+    scale, unit = _scale(value_s, _SECONDS)
     return f"{_three(value_s / scale)} {unit}"
 
 
@@ -44,20 +44,20 @@ def duration(value_s: float) -> str:
 
 def flops_text(value: float) -> str:
     """`4.51 GFLOP`."""
-    scale, unit = next((pair for pair in _DECIMAL if value >= pair[0]), _DECIMAL[-1])
+    scale, unit = _scale(value, _DECIMAL)
     return f"{_three(value / scale)} {unit}FLOP"
 
 
 def bytes_text(value: float) -> str:
     """`1.50 MiB`."""
-    scale, unit = next((pair for pair in _BINARY if value >= pair[0]), _BINARY[-1])
+    scale, unit = _scale(value, _BINARY)
     return f"{_three(value / scale)} {unit}B"
 
 
 def share(value: float) -> str:
     """`2.1 %`; below ten one decimal."""
     percent = 100 * value
-    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"  # noqa: PLR2004
+    return f"{percent:.1f} %" if percent < 9.95 else f"{percent:.0f} %"  # noqa: PLR2004
 
 
 def of_limit_text(value: float) -> str:
@@ -99,6 +99,13 @@ def _pair(pair: tuple[int, int]) -> str:
     return f"{pair[0]}x{pair[1]}"
 
 
+def _scale(
+    value: float, scales: tuple[tuple[float, str], ...], rounds_up: float = 0.9995
+) -> tuple[float, str]:
+    """The largest unit of which the value, rounded to three digits, has at least one."""
+    return next((pair for pair in scales if value >= rounds_up * pair[0]), scales[-1])
+
+
 def _three(value: float) -> str:
-    digits = 2 if value < 10 else 1 if value < 100 else 0  # noqa: PLR2004
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0  # noqa: PLR2004
     return f"{value:.{digits}f}"

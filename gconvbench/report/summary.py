@@ -74,7 +74,7 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
         }
         if None in ratios.values():
             return f"use {fastest.implementation}, perhaps; one round has no interval, add --rounds"
-        close = [name for name, ratio in ratios.items() if ratio and not ratio.is_clear]
+        close = [name for name, ratio in ratios.items() if ratio and not ratio.is_clearly_longer]
         if close:
             return f"use {fastest.implementation}; not clearly slower: {', '.join(close)}"
         return f"use {fastest.implementation}; all others are clearly slower"

@@ -53,7 +53,7 @@ def print_run(run: Run, console: Console) -> None:
         _print_case(summary, run.header.method.cache_modes, marks, console)
     for label, mark in marks.items():
         console.print(f"[dim]{mark}  {label}, in at least one round[/dim]")
-    for answer in answer_networks(summaries):
+    for answer in answer_networks(summaries) if run.footer else ():
         _print_answer(answer, console)
     _print_totals(run, summaries, console)
 

@@ -32,7 +32,7 @@ def load(name: str) -> Sweep:
         raise UsageError(refused_name("sweep", name, names()) + f", or a {_SUFFIX} file")
     try:
         text = Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         message = f"sweep file {name!r} cannot be read: {reason}"
         raise UsageError(message) from None

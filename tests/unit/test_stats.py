@@ -80,7 +80,7 @@ def test_what_slows_both_jobs_of_a_round_cancels_in_their_ratio() -> None:
     assert ratio is not None
     assert ratio.value == pytest.approx(1.25)
     assert ratio.half_width == pytest.approx(0, abs=1e-12)
-    assert ratio.is_clear
+    assert ratio.is_clearly_longer
 
 
 def test_only_common_rounds_are_paired() -> None:
@@ -88,7 +88,7 @@ def test_only_common_rounds_are_paired() -> None:
     assert ratio is not None
     assert ratio.value == pytest.approx(4)
     assert ratio.half_width == pytest.approx(12.7062 * math.log(2), rel=1e-9)
-    assert not ratio.is_clear
+    assert not ratio.is_clearly_longer
     assert paired_ratio({1: 1.0, 2: 1.0}, {2: 1.0, 3: 1.0}) is None
     assert paired_ratio({}, {}) is None
 

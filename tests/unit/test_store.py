@@ -217,8 +217,8 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
     ("reference", "reason"),
     [
         ("latest~3", "'latest~3' does not exist; there are 3, up to latest~2"),
-        ("latest~-1", "does not exist"),
-        ("latest~one", "does not exist"),
+        ("latest~-1", "is not known"),
+        ("latest~one", "is not known"),
         ("2025010", f"'2025010' could be any of {', '.join(sorted(NAMES))}"),
         ("20250103T0-ab", f"is not known; did you mean '{NAMES[0]}'?"),
     ],
