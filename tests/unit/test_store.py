@@ -232,3 +232,17 @@ def test_a_reference_to_no_single_run_is_refused(
 
 def test_where_nothing_is_stored_the_message_says_how_to_start(tmp_path: Path) -> None:
     assert "`gconvbench run` makes one" in refusal(lambda: find_run(tmp_path, "latest"))
+
+
+def test_runs_of_one_second_are_ordered_by_their_number_and_an_exact_name_wins(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "runs" / "machine"
+    folder.mkdir(parents=True)
+    for stem in ("20250101T0-aa", "20250101T0-aa-10", "20250101T0-aa-2", "20240101T0-bb"):
+        (folder / f"{stem}.jsonl").touch()
+    stems = [path.stem for path in list_runs(tmp_path)]
+    assert stems == ["20240101T0-bb", "20250101T0-aa", "20250101T0-aa-2", "20250101T0-aa-10"]
+    assert find_run(tmp_path, "20250101T0-aa").stem == "20250101T0-aa"
+    with pytest.raises(UsageError, match="is not known"):
+        find_run(tmp_path, "x" * 5000)

@@ -9,6 +9,7 @@ from gconvbench.cases import Case, case_id, flops, parameters
 from gconvbench.records import PlannedCase
 from gconvbench.report.answer import answer_networks
 from gconvbench.report.summary import summarise
+from gconvbench.stats import paired_ratio
 from tests.fakes import (
     SMALL,
     make_accuracy,
@@ -231,3 +232,19 @@ def test_without_a_layer_in_both_variants_there_is_no_answer(
     assert (
         answer_networks(summarise(make_run([make_record(case=c) for c in cases], plan=plan))) == []
     )
+
+
+def test_an_implementation_that_was_faster_in_every_common_round_is_not_called_slower() -> None:
+    """The first of them was interrupted before its slow round."""
+    ratio = paired_ratio({1: 1.98, 2: 2.97}, {1: 2.0, 2: 3.0, 3: 1.0})
+    assert ratio is not None
+    assert ratio.value < 1
+    assert not ratio.is_clearly_longer
+
+
+def test_a_network_with_two_sizes_of_one_layer_has_no_single_total() -> None:
+    summaries = network_summaries()
+    larger = replace(summaries[0].case, height=99)
+    twice = replace(summaries[0], case=larger)
+    assert len(answer_networks(summaries)) == 1
+    assert answer_networks([*summaries, twice]) == []

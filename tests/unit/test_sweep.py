@@ -114,3 +114,21 @@ def test_a_sweep_too_large_to_run_is_refused_before_it_is_expanded() -> None:
     sweep = parse_sweep('[[block]]\nbatch = "1..9000"\nsize = "1..9000"', "s")
     with pytest.raises(UsageError, match="81000000 combinations, at most 100000"):
         sweep.expand()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[block]]\nkernel = 1\nkernel_size = 3", "'kernel_size' is given twice"),
+        ("[[block]]\ngroups = []", "groups has no value"),
+        ("[[block]]\ncount = true", "count (True) must be a whole number"),
+        ("[[block]]\ndevice = 'cpu'", "device belongs to the whole sweep"),
+        ('[[exclude]]\nreason = "x"\npadding = "same"', "takes padding as numbers, not 'same'"),
+        ("[[block]]\ngroups = " + "9" * 5000, "is not TOML"),
+    ],
+)
+def test_a_mistake_that_would_go_unnoticed_is_refused(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_sweep(text, "mine")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
