@@ -27,14 +27,15 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         parameters: every layer once.
         flops: per launch, times the layers' counts.
-        native_s: seconds with `native` everywhere, times counts; None where a layer has no time.
+        native_s: seconds by round with `native` everywhere, times counts; empty where a layer has
+            no time.
         fastest_s: likewise with each layer's fastest implementation.
     """
 
     parameters: int
     flops: int
-    native_s: float | None
-    fastest_s: float | None
+    native_s: dict[int, float]
+    fastest_s: dict[int, float]
 
 
 class NetworkAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,11 +118,13 @@ def _totals(layers: list[CaseSummary]) -> Totals:
 
 def _total_s(
     layers: list[CaseSummary], rows_of: Callable[[CaseSummary], list[Row]]
-) -> float | None:
-    total_s = 0.0
-    for layer in layers:
-        rows = rows_of(layer)
-        if not rows:
-            return None
-        total_s += layer.planned.count * next(iter(rows[0].times.values())).median_s
-    return total_s
+) -> dict[int, float]:
+    """The sum over layers in each round that has them all."""
+    chosen = [(layer.planned.count, rows_of(layer)) for layer in layers]
+    if not all(rows for _, rows in chosen):
+        return {}
+    rounds = set.intersection(*(set(rows[0].rounds_s) for _, rows in chosen))
+    return {
+        number: sum(count * rows[0].rounds_s[number] for count, rows in chosen)
+        for number in sorted(rounds)
+    }

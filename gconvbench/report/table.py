@@ -11,6 +11,7 @@ from rich.markup import escape
 from gconvbench.report import format as fmt
 from gconvbench.report.answer import NetworkAnswer, answer_networks
 from gconvbench.report.summary import CaseSummary, Row, summarise
+from gconvbench.stats import estimate_over_rounds, paired_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -171,8 +172,12 @@ def _print_answer(answer: NetworkAnswer, console: Console) -> None:
         ("fastest per layer", grouped.fastest_s, ungrouped.fastest_s),
     ):
         if a and b:
+            ratio = paired_ratio(a, b)
+            interval = f" ± {fmt.share(ratio.half_width)}" if ratio else ""
+            times = [estimate_over_rounds(list(rounds.values())).median_s for rounds in (a, b)]
             console.print(
-                f"  time, {name}: {fmt.seconds(a)} against {fmt.seconds(b)} ({a / b:.3f})"
+                f"  time, {name}: {fmt.seconds(times[0])} against {fmt.seconds(times[1])} "
+                f"({ratio.value if ratio else times[0] / times[1]:.3f}{interval})"
             )
 
 

@@ -192,18 +192,19 @@ def test_a_network_is_added_up_with_its_counts_grouped_and_ungrouped() -> None:
     pixels = 9 * 8
     assert grouped.flops == 2 * pixels * 6 * (4 * 4 + 8) * 9
     assert ungrouped.flops == 2 * pixels * 6 * (4 * 8 + 8) * 9
-    assert (grouped.native_s, ungrouped.native_s) == (4 * 0.7 + 0.25, 4 * 1.0 + 0.25)
-    assert (grouped.fastest_s, ungrouped.fastest_s) == (4 * 0.5 + 0.125, 4 * 1.0 + 0.125)
+    assert (grouped.native_s, ungrouped.native_s) == ({1: 4 * 0.7 + 0.25}, {1: 4 * 1.0 + 0.25})
+    assert grouped.fastest_s == {1: 4 * 0.5 + 0.125}
+    assert ungrouped.fastest_s == {1: 4 * 1.0 + 0.125}
 
 
 def test_a_layer_without_a_time_leaves_the_network_without_one() -> None:
     (answer,) = answer_networks(network_summaries(native="wrong"))
     assert (answer.isolated, answer.checked) == (0, 1)
-    assert answer.grouped.native_s is None
-    assert answer.grouped.fastest_s == 4 * 0.5 + 0.125
+    assert answer.grouped.native_s == {}
+    assert answer.grouped.fastest_s == {1: 4 * 0.5 + 0.125}
     (answer,) = answer_networks(network_summaries(native="crashed", split="failed"))
-    assert answer.grouped.fastest_s is None
-    assert answer.ungrouped.native_s == 4.25
+    assert answer.grouped.fastest_s == {}
+    assert answer.ungrouped.native_s == {1: 4.25}
 
 
 def test_directions_and_types_are_answered_apart() -> None:
