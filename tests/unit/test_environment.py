@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 SECRETS = {
     "GITHUB_TOKEN": "ghp_verysecret",
     "AWS_SECRET_ACCESS_KEY": "alsosecret",
-    "HOME": "/home/alice",
+    "HOME": "/srv/alice",
     "USER": "alice",
     "HOSTNAME": "alices-laptop",
     "LD_PRELOAD_NOT": "x",
-    "PYTORCH_CUDA_ALLOC_CONF": "/home/alice/secret path with spaces",
+    "PYTORCH_CUDA_ALLOC_CONF": "/srv/alice/secret path with spaces",
 }
 
 
@@ -27,7 +27,7 @@ def test_nothing_of_a_hostile_environment_is_recorded(monkeypatch: pytest.Monkey
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     text = json.dumps(msgspec.to_builtins(read_environment("cpu", threads=1)))
-    for hidden in ("secret", "alice", "/home", "laptop", "ghp_"):
+    for hidden in ("secret", "alice", "/srv", "laptop", "ghp_"):
         assert hidden not in text
 
 
