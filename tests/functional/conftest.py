@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,7 @@ class Command:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start it and do not wait."""
+        """Start it and do not wait; Ctrl-C is heard even where a script's background ignores it."""
         return subprocess.Popen(
             self.line(*arguments),
             cwd=self.folder,
@@ -73,6 +74,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear_interrupts,  # noqa: PLW1509 (pytest runs one thread)
         )
 
     @staticmethod
@@ -82,6 +84,10 @@ class Command:
     def stored(self) -> list[Path]:
         """The files of all runs so far."""
         return sorted(self.results.glob("runs/*/*.jsonl"))
+
+
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
