@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "tests" / "plugin"
@@ -47,6 +47,7 @@ class Command:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.results = folder / "results"
+        self.started: list[subprocess.Popen[str]] = []
         self.environment = os.environ | {
             "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGIN}",
             "TMPDIR": str(folder),
@@ -67,7 +68,7 @@ class Command:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start it and do not wait; Ctrl-C is heard even where a script's background ignores it."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.line(*arguments),
             cwd=self.folder,
             env=self.environment,
@@ -76,6 +77,14 @@ class Command:
             text=True,
             preexec_fn=_hear_interrupts,  # noqa: PLW1509 (pytest runs one thread)
         )
+        self.started.append(process)
+        return process
+
+    def clean_up(self) -> None:
+        """End whatever a failed test left running."""
+        for process in self.started:
+            process.kill()
+            process.communicate()
 
     @staticmethod
     def line(*arguments: str) -> list[str]:
@@ -91,8 +100,10 @@ def _hear_interrupts() -> None:
 
 
 @pytest.fixture
-def gconvbench(tmp_path: Path) -> Command:
-    return Command(tmp_path)
+def gconvbench(tmp_path: Path) -> Iterator[Command]:
+    command = Command(tmp_path)
+    yield command
+    command.clean_up()
 
 
 @pytest.fixture(scope="session")
