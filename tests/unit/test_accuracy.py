@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from gconvbench.accuracy import Proof, check, error_limit, prove, reference_results
+from gconvbench.accuracy import (
+    Proof,
+    check,
+    error_limit,
+    integers,
+    prove,
+    reference_results,
+)
+from gconvbench.accuracy.flow import check_flow
 from gconvbench.accuracy.integers import integer_operands, why_no_check
 from gconvbench.cases import DIRECTIONS, DTYPES, Case
 from gconvbench.implementations import BUILT_IN, Implementation
 from gconvbench.implementations.native import Native
+from gconvbench.operands import normal_operands
 from tests.faults import GroupsSwapped
 
 if TYPE_CHECKING:
@@ -168,3 +177,47 @@ def test_one_bad_group_is_not_diluted_by_the_others() -> None:
     assert tensor.group_error is not None
     assert tensor.error is not None
     assert tensor.group_error > tensor.error
+
+
+@pytest.mark.parametrize(("too_large", "found"), [(0, True), (3, True), (4, False)])
+def test_integers_whose_sums_would_be_rounded_are_drawn_again_and_then_given_up(
+    monkeypatch: pytest.MonkeyPatch, too_large: int, *, found: bool
+) -> None:
+    sums = iter([257.0] * too_large + [256.0])
+    kept = []
+
+    def largest_sum(case: Case, operands: Operands) -> float:
+        kept.append(torch.count_nonzero(operands.x).item())
+        return next(sums)
+
+    monkeypatch.setattr(integers, "_largest_sum", largest_sum)
+    operands = integer_operands(Case(dtype="bfloat16"), seed=0, device="cpu")
+    assert (operands is not None) == found
+    assert kept == sorted(kept, reverse=True)
+
+
+class _Connected(Native):
+    """Native, with one group's inputs also reaching (or no longer reaching) another's outputs."""
+
+    name = "connected"
+
+    def __init__(self, source: int, target: int, weight: float) -> None:
+        self._source, self._target, self._weight = source, target, weight
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        y = super().forward(case, x, weight, bias)
+        c, k = case.group_in_channels, case.group_out_channels
+        extra = self._weight * x[:, self._source * c : (self._source + 1) * c].sum()
+        added = torch.zeros_like(y)
+        added[:, self._target * k : (self._target + 1) * k] = 1
+        return y + extra * added
+
+
+@pytest.mark.parametrize("source", range(5))
+@pytest.mark.parametrize("target", range(5))
+def test_a_connection_between_any_two_groups_is_found(source: int, target: int) -> None:
+    case = Case(groups=5, in_channels=10, out_channels=10, height=4, width=4)
+    operands = normal_operands(case, seed=0, device="cpu")
+    found, fault = check_flow(_Connected(source, target, 1.0), case, operands, seed=0)
+    assert (fault is not None) == (source != target)
+    assert (found == "broken") == (source != target)
