@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "reset_settings",
     "set_math_mode",
     "synchronizer",
     "why_device_lacks",
@@ -62,7 +63,7 @@ def why_memory_lacks(case: Case, device: str) -> str | None:
     """
     shapes = (case.input_shape, case.weight_shape, case.output_shape)
     needed = 4 * 8 * sum(map(math.prod, shapes)) + 2 * BLOCK_BYTES
-    free = _available_bytes() if device == "cpu" else torch.cuda.mem_get_info(device)[0]
+    free = _available_bytes() if device == "cpu" else _free_on_device(device)
     if needed > free:
         return (
             f"operands and reference need about {needed / 2**30:.1f} GiB, "
@@ -71,8 +72,20 @@ def why_memory_lacks(case: Case, device: str) -> str | None:
     return None
 
 
-def set_math_mode(math_mode: str) -> None:
+def reset_settings(threads: int) -> None:
+    """Undo what an earlier implementation may have done to the settings of the process."""
+    torch.set_grad_enabled(True)
+    torch.set_num_threads(threads)
+    torch.set_default_dtype(torch.float32)
+    torch.use_deterministic_algorithms(False)  # noqa: FBT003
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = False
+
+
+def set_math_mode(math_mode: str, device: str) -> None:
     """Allow or forbid TF32 in convolutions and products, by the setting that this torch has."""
+    if device == "cpu":
+        return
     convolution = getattr(torch.backends.cudnn, "conv", None)
     if convolution is not None and hasattr(convolution, "fp32_precision"):
         convolution.fp32_precision = math_mode
@@ -103,6 +116,12 @@ def _why_not_computed(dtype: str, direction: str, device: str) -> str | None:
     except RuntimeError as error:
         return f"{dtype} {direction} is not available on {device}: {str(error).splitlines()[0]}"
     return None
+
+
+def _free_on_device(device: str) -> int:
+    """What the driver has free, and what torch's allocator holds unused."""
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + unused
 
 
 def _available_bytes() -> int:

@@ -49,6 +49,10 @@ _GIB = 2**30
 Facts = dict[str, Any]
 
 
+class _UnreadableError(Exception):
+    """A fact that is not there, said in words of our own."""
+
+
 class _Reader:
     """Collects facts; one that raises becomes null with its reason."""
 
@@ -62,7 +66,8 @@ class _Reader:
                 facts[name] = source()
             except Exception as error:  # noqa: BLE001 (drivers raise what they like)
                 facts[name] = None
-                self.unknown[name] = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+                kind = "" if isinstance(error, _UnreadableError) else f"{type(error).__name__}: "
+                self.unknown[name] = f"{kind}{error}".splitlines()[0][:120]
         return facts
 
 
@@ -246,7 +251,7 @@ def _git(*arguments: str) -> str:
     """Git's answer about the current directory.
 
     Raises:
-        RuntimeError: no git, or no repository here.
+        _UnreadableError: no git, or no repository here.
     """
     try:
         done = subprocess.run(  # noqa: S603
@@ -258,7 +263,7 @@ def _git(*arguments: str) -> str:
         )
     except (OSError, subprocess.SubprocessError):
         message = "the current directory is no git checkout"
-        raise RuntimeError(message) from None
+        raise _UnreadableError(message) from None
     return done.stdout.strip()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -145,13 +145,14 @@ class TensorAccuracy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         group_error: the same, the largest over groups.
         limit: what `group_error` may be at most.
         reduction_length: products summed into one element.
-        exact: `equal`, `different`, or why the exact-integer check says nothing.
+        exact: `equal`, `different`, `equal when rounded: ...` (a GPU's Winograd kernel), or why
+            the exact-integer check says nothing.
     """
 
     tensor: str
     error: float | None
     group_error: float | None
-    limit: float
+    limit: Annotated[float, msgspec.Meta(gt=0)]
     reduction_length: int
     exact: str
 
@@ -226,7 +227,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
     plan: Plan
     method: Method
     environment: Environment
-    device: str
+    device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:[0-9]{1,3})?)$")]
     machine: str
     schema: int = SCHEMA
 
@@ -241,7 +242,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
     """What one job left behind in one round (counted from 1)."""
 
     job: Job
-    round: int
+    round: Annotated[int, msgspec.Meta(ge=1)]
     outcome: Outcome
     detail: str = ""
     accuracy: Accuracy | None = None

@@ -14,16 +14,16 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 import torch
 
-from gconvbench.accuracy import Proof, prove
+from gconvbench.accuracy import Proof, prove, prove_again
 from gconvbench.cases import parse_case
 from gconvbench.device import (
+    reset_settings,
     set_math_mode,
     synchronizer,
     why_device_lacks,
@@ -72,7 +72,7 @@ class Worker:
         self._method = method
         self._table = table
         self._synchronize = synchronizer(device)
-        self._proof = lru_cache(maxsize=1)(self._make_proof)
+        self._proof: Proof | None = None
         self._clocks = {mode: _clock(device, mode) for mode in method.cache_modes}
 
     def explain(self, request: Explain) -> Support:
@@ -85,6 +85,7 @@ class Worker:
         if reason := self._why_unsupported(job):
             return Record(job=job, round=number, outcome="unsupported", detail=reason)
         try:
+            reset_settings(self._method.threads)
             with _Watch(self._device) as watch:
                 record = self._prove_and_time(job, number)
         except Exception as error:  # noqa: BLE001 (an implementation may raise anything)
@@ -93,7 +94,9 @@ class Worker:
 
     def _why_unsupported(self, job: Job) -> str | None:
         case = parse_case(job.case)
-        implementation = self._table.implementations[job.implementation]
+        implementation = self._table.implementations.get(job.implementation)
+        if implementation is None:
+            return f"implementation {job.implementation!r} is not installed"
         try:
             return why_unsupported(implementation, case) or why_device_lacks(case, self._device)
         except Exception as error:  # noqa: BLE001
@@ -101,23 +104,28 @@ class Worker:
 
     def _prove_and_time(self, job: Job, number: int) -> Record:
         case = parse_case(job.case)
-        if reason := why_memory_lacks(case, self._device):
+        set_math_mode(case.math_mode, self._device)
+        if reason := self._why_no_proof(case):
             return Record(job=job, round=number, outcome="out_of_memory", detail=reason)
-        if self._device != "cpu":
-            set_math_mode(case.math_mode)
+        proof = self._proof or Proof.of(case, device=self._device, seed=self._method.seed)
+        self._proof = proof
         implementation = self._table.implementations[job.implementation]
-        proof = self._proof(case)
+        operands = proof.operands.copy()
         with _time_of() as first:
-            launch = implementation.launch(case, proof.operands)
+            launch = implementation.launch(case, operands)
             launch()
             self._synchronize()
         accuracy = prove(implementation, proof)
+        timings: tuple[Timing, ...] = ()
+        if not accuracy.faults and not self._method.check_only:
+            timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
+            faults = prove_again(implementation, proof, launch, operands)
+            accuracy = msgspec.structs.replace(accuracy, faults=faults)
         if accuracy.faults:
             detail = "; ".join(accuracy.faults)
             return _record(job, number, "wrong", accuracy, detail=detail)
         if self._method.check_only:
             return _record(job, number, "checked", accuracy)
-        timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
         return Record(
             job=job,
             round=number,
@@ -126,6 +134,13 @@ class Worker:
             first_launch_s=first[0],
             timings=timings,
         )
+
+    def _why_no_proof(self, case: Case) -> str | None:
+        """Forget the proof of another case; the reason where there is no room for a new one."""
+        if self._proof and self._proof.case == case:
+            return None
+        self._proof = None
+        return why_memory_lacks(case, self._device)
 
     def _time(self, mode: str, clock: Clock, launch: Launch) -> Timing:
         method = self._method
@@ -147,13 +162,10 @@ class Worker:
             labels=sampling.labels,
         )
 
-    def _make_proof(self, case: Case) -> Proof:
-        return Proof.of(case, device=self._device, seed=self._method.seed)
-
     def _failure(self, job: Job, number: int, error: Exception) -> Record:
         outcome = _outcome_of(error)
         if outcome == "out_of_memory":
-            self._proof.cache_clear()
+            self._proof = None
             if self._device != "cpu":
                 torch.cuda.empty_cache()
         return Record(job=job, round=number, outcome=outcome, detail=_one_line(error))
@@ -222,9 +234,16 @@ def _one_line(error: Exception) -> str:
     """Type and first line of an exception, without this machine's home and working directory."""
     first = str(error).strip().splitlines()[:1]
     text = ": ".join([type(error).__name__, *first])
-    for path, shown in ((str(Path.cwd()), "."), (str(Path.home()), "~")):
+    for path, shown in ((sys.prefix, "<python>"), (_path(Path.cwd), "."), (_path(Path.home), "~")):
         text = text.replace(path, shown) if len(path) > 1 else text
     return text[:500]
+
+
+def _path(find: Callable[[], Path]) -> str:
+    try:
+        return str(find())
+    except (OSError, RuntimeError):  # a folder that was removed, a user without a home
+        return ""
 
 
 def _descriptions(table: Table) -> tuple[Description, ...]:

@@ -3,7 +3,7 @@
 After oneDNN's benchdnn: where no partial sum exceeds the output's significand, nothing is ever
 rounded, so a right implementation is bit-equal to the reference whatever its order, its splitting,
 even TF32. It proves group mapping, padding, stride, dilation and shuffle order, which no tolerance
-can. Winograd and FFT kernels, which do not sum integers, are exempt by nature.
+can.
 """
 
 from __future__ import annotations

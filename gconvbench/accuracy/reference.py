@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
     from gconvbench.implementations import Operands
 
-__all__ = ["BLOCK_BYTES", "expected_norm", "output_groups", "reference_results", "split_groups"]
+__all__ = [
+    "BLOCK_BYTES",
+    "expected_norm",
+    "output_groups",
+    "reference_results",
+    "split_groups",
+    "valid_taps",
+]
 
 BLOCK_BYTES = 1 << 28
 """At most this much unfolded input at a time."""
@@ -71,8 +78,8 @@ def expected_norm(case: Case, name: str) -> float:
     Operands are independent with variance 1 (weights: 1 / (C / g * R * S)), so each of the
     products that enter a result adds the product of the variances to its expected square.
     """
-    taps = _valid_taps(case, 0) * _valid_taps(case, 1)
-    products = case.batch * case.group_in_channels * case.group_out_channels * taps
+    pairs = case.batch * case.group_in_channels * case.group_out_channels
+    products = pairs * valid_taps(case)
     scale = math.prod(case.weight_shape[1:])
     results = math.prod(case.output_shape) / case.groups
     squares = {
@@ -145,8 +152,12 @@ def _grad_weight(case: Case, x: Tensor, grad: Tensor) -> Tensor:
     return total.flatten(0, 1)
 
 
+def valid_taps(case: Case) -> int:
+    """Pairs of output pixel and filter tap, of one image and channel, that miss the padding."""
+    return _valid_taps(case, 0) * _valid_taps(case, 1)
+
+
 def _valid_taps(case: Case, axis: int) -> int:
-    """Pairs of output row (axis 0) or column (1) and filter tap that do not fall on padding."""
     size = (case.height, case.width)[axis]
     step, start = case.stride[axis], -case.padding[axis]
     pixels = (

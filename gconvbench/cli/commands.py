@@ -33,7 +33,7 @@ def run(
     seed: opt.SeedOption = 0,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.1, help="Seconds until a job counts as hung.")
-    ] = 120.0,
+    ] = 600.0,
     resume: Annotated[
         str | None,
         typer.Option("--resume", metavar="RUN", help="Finish an interrupted run, such as latest."),

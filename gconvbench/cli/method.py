@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from gconvbench.errors import UsageError, refused_name
@@ -24,6 +25,8 @@ def default_device() -> str:
     """`cuda` where the NVIDIA driver sees a device, else `cpu`; found without torch."""
     import pynvml  # noqa: PLC0415 (slow to import, and rarely needed)
 
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return "cpu"
     try:
         pynvml.nvmlInit()
         return "cuda" if pynvml.nvmlDeviceGetCount() else "cpu"

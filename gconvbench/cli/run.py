@@ -90,9 +90,29 @@ def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> Ex
         if reason := why_other_environment(stored.header.environment, worker.ready):
             message = f"run {stored.path.stem} cannot be resumed: {reason}"
             raise NotComparableError(message)
+        _refuse_missing(stored, worker.ready)
+        _note_commit(stored, worker.ready)
         writer = RunWriter(stored.path)
         writer.mend()
         return _carry_out(stored, writer, worker, timeout_s=timeout_s, json=json)
+
+
+def _refuse_missing(stored: Run, ready: Ready) -> None:
+    usable = {one.name for one in ready.implementations if not one.problem}
+    missing = [name for name in stored.header.plan.implementations if name not in usable]
+    if missing:
+        message = (
+            f"run {stored.path.stem} cannot be resumed: implementation {missing[0]!r} of its plan "
+            "is not installed now; install it again, or start a new run"
+        )
+        raise NotComparableError(message)
+
+
+def _note_commit(stored: Run, ready: Ready) -> None:
+    before = stored.header.environment.under_test.get("commit")
+    now = ready.environment.under_test.get("commit")
+    if before != now:
+        _note(f"the run began at commit {str(before)[:10]}, this is {str(now)[:10]}")
 
 
 def planned_cases(selection: Selection) -> tuple[PlannedCase, ...]:
@@ -125,7 +145,7 @@ def _unsupported(plan: Plan, worker: WorkerProcess) -> list[Record]:
 
 def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
     now = datetime.now(UTC)
-    commit = str(ready.environment.under_test.get("commit") or "nocommit")[:7]
+    commit = str(ready.environment.under_test.get("commit") or "")[:7] or "nocommit"
     return Header(
         run=f"{now:%Y%m%dT%H%M%SZ}-{commit}",
         created=now.isoformat(timespec="seconds"),

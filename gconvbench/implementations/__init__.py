@@ -105,4 +105,7 @@ def _load(entry: EntryPoint) -> Implementation:
     if not isinstance(implementation, Implementation):
         message = f"{entry.value} is no gconvbench Implementation"
         raise TypeError(message)
+    if not str(getattr(implementation, "name", "")).isidentifier():
+        message = f"{entry.value} has no name of letters, digits and underscores"
+        raise ValueError(message)
     return implementation

@@ -55,6 +55,19 @@ class Operands:
     bias: Tensor | None
     grad_output: Tensor
 
+    def copy(self) -> Operands:
+        """The same values and layouts in memory of their own."""
+        return Operands(**{name: t if t is None else t.clone() for name, t in vars(self).items()})
+
+    def changed(self, other: Operands) -> tuple[str, ...]:
+        """The names of the operands that differ in any bit from those of `other`."""
+        mine, theirs = vars(self), vars(other)
+        return tuple(
+            name
+            for name, tensor in mine.items()
+            if tensor is not None and not torch.equal(tensor, theirs[name])
+        )
+
 
 class Implementation(ABC):
     """One way to compute a grouped convolution.

@@ -24,6 +24,7 @@ def device_lock(device: str) -> Iterator[None]:
     Raises:
         InstrumentError: another process holds it; names the process.
     """
+    device = "cuda:0" if device == "cuda" else device
     name = f"gconvbench-{os.getuid()}-{device.replace(':', '-')}.lock"
     path = Path(tempfile.gettempdir()) / name
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -7,6 +7,7 @@ import torch
 
 from gconvbench.accuracy import Proof, prove
 from gconvbench.cases import DIRECTIONS, Case, case_id
+from gconvbench.device import set_math_mode
 from gconvbench.environment import read_environment
 from gconvbench.implementations import BUILT_IN, load_table, why_unsupported
 from gconvbench.protocol import Measure
@@ -29,6 +30,7 @@ def test_every_implementation_is_right(operation: str, dtype: str, direction: st
         operation=operation, groups=4, in_channels=64, out_channels=64, padding=(1, 1), bias=True,
         dtype=dtype, direction=direction,
     )  # fmt: skip
+    set_math_mode(case.math_mode, "cuda")
     proof = Proof.of(case, device="cuda", seed=0)
     for implementation in BUILT_IN:
         if not why_unsupported(implementation, case):

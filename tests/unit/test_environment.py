@@ -58,4 +58,4 @@ def test_what_cannot_be_read_is_null_with_a_reason(
     monkeypatch.chdir(str(tmp_path))
     environment = read_environment("cpu", threads=1)
     assert environment.under_test["commit"] is None
-    assert environment.unknown["commit"] == "RuntimeError: the current directory is no git checkout"
+    assert environment.unknown["commit"] == "the current directory is no git checkout"
