@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from gconvbench.cli import commands
+from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, GconvbenchError
 
 __all__ = ["app", "main"]
@@ -29,12 +30,19 @@ app.command("environment")(commands.environment)
 
 def main() -> None:
     """Run the command line; every ending has its exit code, and no traceback."""
-    sys.exit(_exit_code())
-
-
-def _exit_code() -> int:  # noqa: PLR0911 (one return per kind of ending)
+    code = _exit_code()
     try:
-        return int(app(standalone_mode=False) or 0)
+        sys.stdout.flush()
+    except OSError:  # said already; Python would say it again, with a code of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _exit_code() -> int:  # noqa: C901, PLR0911 (one branch per kind of ending)
+    code = int(ExitCode.FINE)
+    try:
+        with tolerate_closed_pipe():
+            code = int(app(standalone_mode=False) or 0)
     except GconvbenchError as error:
         _complain(str(error))
         return error.exit_code
@@ -46,10 +54,12 @@ def _exit_code() -> int:  # noqa: PLR0911 (one return per kind of ending)
     except KeyboardInterrupt:
         _complain("interrupted")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FINE
+    except SystemExit as ending:
+        # typer exits with 1 where the reader of our output has left; 1 has another meaning here.
+        return ExitCode.FINE if ending.code == 1 else ExitCode.FAULT
+    except OSError as error:
+        _complain(f"cannot read or write: {error}")
+        return ExitCode.NOT_MEASURED
     except Exception as error:
         if os.environ.get("GCONVBENCH_TRACEBACK"):
             raise
@@ -58,6 +68,7 @@ def _exit_code() -> int:  # noqa: PLR0911 (one return per kind of ending)
             "set GCONVBENCH_TRACEBACK=1 to see where, and please report it"
         )
         return ExitCode.FAULT
+    return code
 
 
 def _complain(message: str) -> None:

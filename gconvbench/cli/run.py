@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gconvbench.cases import case_id
 from gconvbench.cli.method import chosen_implementations, default_device, make_method
+from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, NotComparableError, UsageError, worst
 from gconvbench.records import FAILED_OUTCOMES, Header, Job, Plan, PlannedCase, Record, encode_line
 from gconvbench.report.progress import progress
@@ -181,8 +182,9 @@ def _carry_out(
 
 def _finish(stored: Run, *, json: bool, already_printed: bool = False) -> ExitCode:
     if not json:
-        print_run(stored, make_console(sys.stdout))
-        print(f"stored in {stored.path}")
+        with tolerate_closed_pipe():
+            print_run(stored, make_console(sys.stdout))
+            print(f"stored in {stored.path}")
     elif already_printed:
         _print_line(stored.footer)
     else:
@@ -214,8 +216,8 @@ class _JsonObserver:
 
 
 def _print_line(line: object) -> None:
-    sys.stdout.write(encode_line(line).decode() + "\n")  # type: ignore[arg-type]
-    sys.stdout.flush()
+    with tolerate_closed_pipe():
+        print(encode_line(line).decode())  # type: ignore[arg-type]
 
 
 def _note_excluded(selection: Selection) -> None:

@@ -57,7 +57,12 @@ class Operands:
 
     def copy(self) -> Operands:
         """The same values and layouts in memory of their own."""
-        return Operands(**{name: t if t is None else t.clone() for name, t in vars(self).items()})
+        return Operands(
+            x=self.x.clone(),
+            weight=self.weight.clone(),
+            bias=None if self.bias is None else self.bias.clone(),
+            grad_output=self.grad_output.clone(),
+        )
 
     def changed(self, other: Operands) -> tuple[str, ...]:
         """The names of the operands that differ in any bit from those of `other`."""

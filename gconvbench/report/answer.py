@@ -1,7 +1,7 @@
 """The question this project grew from, answered from a run: what do groups save, what do they cost?
 
 Works for any sweep whose blocks are a network's layers, some of them with several values of groups:
-`network/layer` names, occurrence counts, and the fastest time of each layer.
+`network/layer` names, occurrence counts, and each layer's times.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         flops: per launch, times the layers' counts.
         native_s: seconds by round with `native` everywhere, times counts; empty where a layer has
             no time.
-        fastest_s: likewise with each layer's fastest implementation.
+        advised_s: likewise with the implementation that `show` advises for each layer.
     """
 
     parameters: int
     flops: int
     native_s: dict[int, float]
-    fastest_s: dict[int, float]
+    advised_s: dict[int, float]
 
 
 class NetworkAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +112,7 @@ def _totals(layers: list[CaseSummary]) -> Totals:
         native_s=_total_s(
             layers, lambda layer: [r for r in layer.measured if r.implementation == "native"]
         ),
-        fastest_s=_total_s(layers, lambda layer: list(layer.measured)),
+        advised_s=_total_s(layers, lambda layer: [layer.advised] if layer.advised else []),
     )
 
 

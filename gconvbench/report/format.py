@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gconvbench.cases import Case
-    from gconvbench.stats import Estimate
 
 __all__ = [
     "bytes_text",
@@ -21,6 +21,9 @@ __all__ = [
     "speedup_text",
 ]
 
+_WIDE = 0.1
+"""Up to here exp(h) - 1 and h differ by less than half a per cent point."""
+_HOPELESS = 5.0
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _DECIMAL = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _BINARY = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"), (1, ""))
@@ -65,9 +68,17 @@ def of_limit_text(value: float) -> str:
     return share(value) if value < 10 else f"{value:,.0f}x"  # noqa: PLR2004
 
 
-def half_width_text(estimate: Estimate) -> str:
-    """`2.1 %`, or nothing where one round gives no interval."""
-    return "" if estimate.half_width is None else share(estimate.half_width)
+def half_width_text(half_width: float | None) -> str:
+    """A 95 % interval on the log scale: `± 2.1 %`; a wide one as the factor it is, `×/÷ 1.31`.
+
+    Nothing where one round gives no interval.
+    """
+    if half_width is None:
+        return ""
+    if half_width < _WIDE:
+        return f"± {share(half_width)}"
+    factor = math.exp(half_width) if half_width < _HOPELESS else math.inf
+    return f"×/÷ {factor:.2f}" if factor < 10 else "×/÷ >10"  # noqa: PLR2004
 
 
 def speedup_text(value: float | None) -> str:

@@ -61,23 +61,39 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(row for row in self.rows if row.times)
 
     @property
+    def advised(self) -> Row | None:
+        """The row to use: the fastest, or native unless that is clearly slower."""
+        if not self.measured:
+            return None
+        native = next((row for row in self.measured if row.implementation == NATIVE), None)
+        clear = native and self._is_clearly_slower(native)
+        return self.measured[0] if native is None or clear else native
+
+    @property
     def advice(self) -> str:
         """Which implementation to use, in one line."""
-        if not self.measured:
+        advised = self.advised
+        if advised is None:
             right = [row for row in self.rows if row.outcome == "checked"]
             return f"{len(right)} right, not timed" if right else "none can be recommended"
-        fastest, *others = self.measured
+        name, others = advised.implementation, [row for row in self.measured if row != advised]
         if not others:
-            return f"use {fastest.implementation}; nothing else was measured"
-        ratios = {
-            row.implementation: paired_ratio(row.rounds_s, fastest.rounds_s) for row in others
-        }
-        if None in ratios.values():
-            return f"use {fastest.implementation}, perhaps; one round has no interval, add --rounds"
-        close = [name for name, ratio in ratios.items() if ratio and not ratio.is_clearly_longer]
-        if close:
-            return f"use {fastest.implementation}; not clearly slower: {', '.join(close)}"
-        return f"use {fastest.implementation}; all others are clearly slower"
+            return f"use {name}; nothing else was measured"
+        if not self._common_rounds() > 1:
+            return f"use {name}, perhaps; one round has no interval, add --rounds"
+        close = [row.implementation for row in others if not self._is_clearly_slower(row)]
+        if not close:
+            return f"use {name}; all others are clearly slower"
+        faster = "faster" if advised != self.measured[0] else "slower"
+        return f"use {name}; not clearly {faster}: {', '.join(close)}"
+
+    def _common_rounds(self) -> int:
+        return len(set.intersection(*(set(row.rounds_s) for row in self.measured)))
+
+    def _is_clearly_slower(self, row: Row) -> bool:
+        """Than the fastest, by paired rounds."""
+        ratio = paired_ratio(row.rounds_s, self.measured[0].rounds_s)
+        return ratio is not None and ratio.is_clearly_longer
 
 
 def summarise(run: Run) -> list[CaseSummary]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
     from typing import TextIO
 
+    from gconvbench.stats import Estimate
     from gconvbench.store import Run
 
 __all__ = ["aligned", "make_console", "print_run", "print_unsupported"]
@@ -27,7 +28,14 @@ _LABEL_MARKS = "abcdefghijklmnopqrstuvwxyz"
 def make_console(file: TextIO) -> Console:
     """A console as wide as the terminal, 80 columns in a pipe."""
     width = shutil.get_terminal_size((80, 24)).columns if file.isatty() else 80
-    return Console(file=file, width=width, highlight=False, emoji=False)
+    return _Console(file=file, width=width, highlight=False, emoji=False)
+
+
+class _Console(Console):
+    """A console that leaves a closed pipe to its caller, where rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Container[int] = ()) -> list[str]:
@@ -109,24 +117,24 @@ def print_unsupported(reasons: Iterable[tuple[str, str]], console: Console) -> N
 
 
 def _times_lines(rows: Sequence[Row], modes: Sequence[str], marks: dict[str, str]) -> list[str]:
-    columns = [name for mode in modes for name in (mode, f"± 95 % {mode}")]
+    columns = [name for mode in modes for name in (mode, f"95 % {mode}")]
     if len(modes) == 1:
-        columns = ["time", "± 95 %"]
+        columns = ["time", "95 %"]
     cells = [["implementation", *columns, "speedup", "error", "of limit", ""]]
     for row in rows:
         times = [
             text
             for mode in modes
-            for text in (
-                (fmt.seconds(row.times[mode].median_s), fmt.half_width_text(row.times[mode]))
-                if mode in row.times
-                else (row.outcome, "")
-            )
+            for text in (_time_cells(row.times[mode]) if mode in row.times else (row.outcome, ""))
         ]
         labels = "".join(marks.get(label, "") for label in row.labels)
         speedup = fmt.speedup_text(row.speedup)
         cells.append([row.implementation, *times, speedup, *_accuracy_cells(row), labels])
     return aligned(cells, right=range(1, len(cells[0]) - 1))
+
+
+def _time_cells(estimate: Estimate) -> tuple[str, str]:
+    return fmt.seconds(estimate.median_s), fmt.half_width_text(estimate.half_width)
 
 
 def _accuracy_lines(rows: Sequence[Row]) -> list[str]:
@@ -169,11 +177,11 @@ def _print_answer(answer: NetworkAnswer, console: Console) -> None:
     )
     for name, a, b in (
         ("native", grouped.native_s, ungrouped.native_s),
-        ("fastest per layer", grouped.fastest_s, ungrouped.fastest_s),
+        ("as advised per layer", grouped.advised_s, ungrouped.advised_s),
     ):
         if a and b:
             ratio = paired_ratio(a, b)
-            interval = f" ± {fmt.share(ratio.half_width)}" if ratio else ""
+            interval = f" {fmt.half_width_text(ratio.half_width)}" if ratio else ""
             times = [estimate_over_rounds(list(rounds.values())).median_s for rounds in (a, b)]
             console.print(
                 f"  time, {name}: {fmt.seconds(times[0])} against {fmt.seconds(times[1])} "

@@ -6,7 +6,6 @@ import pytest
 
 from gconvbench.cases import Case
 from gconvbench.report import format as fmt
-from gconvbench.stats import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +40,12 @@ if TYPE_CHECKING:
         (fmt.share, 0.215, "22 %"),
         (fmt.share, 1.5, "150 %"),
         (fmt.share, 0.0, "0.0 %"),
-        (fmt.half_width_text, Estimate(1.0, 0.021, 3), "2.1 %"),
-        (fmt.half_width_text, Estimate(1.0, 0.0, 3), "0.0 %"),
-        (fmt.half_width_text, Estimate(1.0, None, 1), ""),
+        (fmt.half_width_text, 0.021, "± 2.1 %"),
+        (fmt.half_width_text, 0.25, "×/÷ 1.28"),
+        (fmt.half_width_text, 5.14, "×/÷ >10"),
+        (fmt.half_width_text, 5140.0, "×/÷ >10"),
+        (fmt.half_width_text, 0.0, "± 0.0 %"),
+        (fmt.half_width_text, None, ""),
         (fmt.speedup_text, 1.316, "1.32x"),
         (fmt.speedup_text, 0.05, "0.05x"),
         (fmt.speedup_text, 12.34, "12.3x"),
