@@ -82,10 +82,10 @@ class Worker:
     def measure(self, request: Measure) -> Record:
         """Prove and time one job. Whatever goes wrong is in the record, never an exception."""
         job, number = request.job, request.round
+        reset_settings(self._method.threads)
         if reason := self._why_unsupported(job):
             return Record(job=job, round=number, outcome="unsupported", detail=reason)
         try:
-            reset_settings(self._method.threads)
             with _Watch(self._device) as watch:
                 record = self._prove_and_time(job, number)
         except Exception as error:  # noqa: BLE001 (an implementation may raise anything)

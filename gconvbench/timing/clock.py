@@ -28,13 +28,13 @@ class Clock(Protocol):
         """The smallest difference that it can show, in seconds."""
 
     def launches_per_sample(self, launch_s: float) -> int:
-        """Launches of about `launch_s` seconds to batch into one sample."""
+        """Begin with a new launch of about `launch_s` seconds: how many to batch into a sample."""
 
     def chunk(self, launch: Callable[[], object], launches: int) -> Sequence[float]:
         """Some samples, each the mean seconds per launch over `launches` launches."""
 
     def labels(self) -> tuple[str, ...]:
-        """What went wrong in the chunks since the last call, in the report's words."""
+        """What went wrong in the chunks of this launch, in the report's words."""
 
 
 class HostClock:

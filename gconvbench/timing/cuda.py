@@ -25,8 +25,8 @@ ALLOCATOR_GREW = "allocator grew"
 
 _TICK_S = 0.5e-6
 """Resolution of event times (CUDA runtime API, `cudaEventElapsedTime`: around 0.5 microseconds)."""
-_TICKS_PER_SAMPLE = 200
-"""So that a sample's tick is 0.5 % of it, the default target on CUDA."""
+_SHORTEST_SAMPLE_S = 50e-6
+"""Half a tick is then 0.5 % of a sample, the default target on CUDA."""
 _QUEUE_ENTRIES = 800
 """The launch queue holds about 1000 entries before the host blocks."""
 _ENTRIES_BESIDE = 4
@@ -37,6 +37,8 @@ _FLUSH_FACTOR = 2
 _MOST_SAMPLES_PER_CHUNK = 50
 _CHUNK_S = 0.1
 """A chunk of long launches is cut to about this, so that the cap on time is not overrun."""
+_LONGEST_SLEEP_S = 0.05
+"""Enqueuing that takes longer than this is not hidden: the job is host-bound."""
 
 
 class CudaEventClock:
@@ -61,29 +63,36 @@ class CudaEventClock:
         return _TICK_S
 
     def launches_per_sample(self, launch_s: float) -> int:
-        """One where the cache must be cold; else enough to drown the tick."""
+        """One where the cache must be cold; else enough to drown the tick.
+
+        Begins with a new launch, and so forgets what was learnt of the one before.
+        """
         self._launch_s = max(launch_s, 1e-9)
+        self._sleep_s = 0.0
+        self._labels = set()
         if self._flush:
             return 1
-        return max(1, math.ceil(_TICKS_PER_SAMPLE * _TICK_S / self._launch_s / 2))
+        return max(1, math.ceil(_SHORTEST_SAMPLE_S / self._launch_s))
 
     def chunk(self, launch: Callable[[], object], launches: int) -> Sequence[float]:
         """As many samples as the launch queue takes, synchronised once at the end."""
         if not self._sleep_s:
-            self._sleep_s = _SLEEP_MARGIN * self._enqueue_s(launch, launches)
+            enqueue_s = self._enqueue_s(launch, launches)
+            self._sleep_s = min(_LONGEST_SLEEP_S, _SLEEP_MARGIN * enqueue_s)
         for _ in range(_LENGTHENINGS):
             samples_s, was_idle, grew = self._try_chunk(launch, launches)
             if not was_idle and not grew:
                 return samples_s
-            self._sleep_s *= 2 if was_idle else 1
+            if was_idle and (HOST_BOUND in self._labels or self._sleep_s >= _LONGEST_SLEEP_S):
+                break
+            self._sleep_s = min(_LONGEST_SLEEP_S, self._sleep_s * (2 if was_idle else 1))
         self._labels |= {HOST_BOUND} if was_idle else set()
         self._labels |= {ALLOCATOR_GREW} if grew else set()
         return samples_s
 
     def labels(self) -> tuple[str, ...]:
         """`host_bound` where the device waited for the host, `allocator grew` where for memory."""
-        labels, self._labels, self._sleep_s = tuple(sorted(self._labels)), set(), 0.0
-        return labels
+        return tuple(sorted(self._labels))
 
     def empty_s(self) -> float:
         """What an empty pair of events reads, in seconds."""
@@ -113,7 +122,7 @@ class CudaEventClock:
 
     def _samples_per_chunk(self, launches: int) -> int:
         by_queue = _QUEUE_ENTRIES // (launches + _ENTRIES_BESIDE)
-        by_time = int(_CHUNK_S / (launches * self._launch_s))
+        by_time = int(_CHUNK_S / (launches * self._launch_s + self._sleep_s))
         return max(1, min(_MOST_SAMPLES_PER_CHUNK, by_queue, by_time))
 
     def _device_allocations(self) -> int:

@@ -34,14 +34,22 @@ def warm_up(
     time_s: float,
     now: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Launch for `time_s` seconds (at least twice) and return the seconds per launch."""
-    launches = 0
+    """Launch for about `time_s` seconds and return the seconds per launch.
+
+    Launches are enqueued in batches of 1, 2, 4, ..., and the last batch counts: to synchronise
+    after each one would make short launches on a GPU look longer than they are.
+    """
+    batch = 1
     start = now()
-    while launches < 2 or now() - start < time_s:  # noqa: PLR2004 (said above)
-        launch()
+    while True:
+        before = now()
+        for _ in range(batch):
+            launch()
         synchronize()
-        launches += 1
-    return (now() - start) / launches
+        after = now()
+        if after - start >= time_s:
+            return (after - before) / batch
+        batch *= 2
 
 
 def take_samples(

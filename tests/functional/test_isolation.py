@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gconvbench.store import load_run
-from tests.functional.conftest import SMALL
+from tests.functional.conftest import SMALL, WITHOUT_PLUGIN
 
 if TYPE_CHECKING:
     import subprocess
@@ -149,4 +149,15 @@ def test_a_run_is_not_resumed_in_another_environment(gconvbench: Command, wait_f
     assert (
         "identity field 'NVIDIA_TF32_OVERRIDE' is '0' now, the run began with None" in outcome.err
     )
+    assert gconvbench.stored()[0].read_bytes() == before
+
+
+def test_a_run_is_not_resumed_without_an_implementation_of_its_plan(
+    gconvbench: Command, wait_for: Wait
+) -> None:
+    interrupted(gconvbench, wait_for, signal.SIGTERM).communicate()
+    before = gconvbench.stored()[0].read_bytes()
+    outcome = gconvbench("run", "--resume", "latest", **WITHOUT_PLUGIN)
+    assert outcome.code == 4
+    assert "implementation 'hanging' of its plan is not installed now" in outcome.err
     assert gconvbench.stored()[0].read_bytes() == before

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
+from gconvbench.store import load_run
 from tests.functional.conftest import SMALL
 
 if TYPE_CHECKING:
@@ -119,3 +123,36 @@ def test_the_environment_is_printed_in_its_classes(gconvbench: Command) -> None:
     text = gconvbench("environment").out
     for kind in ("identity", "under_test", "soft"):
         assert kind in text
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--csv"])
+def test_a_reader_that_leaves_is_no_slowdown(measured: tuple[Command, Outcome], form: str) -> None:
+    command, _ = measured
+    process = command.start("show", *form.split())
+    assert process.stdout
+    process.stdout.close()
+    process.stdout = None
+    assert process.wait(60) == 0
+    _, err = process.communicate()
+    assert err == ""
+
+
+def test_a_run_goes_on_when_nobody_reads_its_records_any_more(gconvbench: Command) -> None:
+    process = gconvbench.start("run", *SMALL, "--implementation", "native", "--json")
+    assert process.stdout
+    process.stdout.close()
+    process.stdout = None
+    assert process.wait(100) == 0
+    process.communicate()
+    assert load_run(gconvbench.stored()[0]).is_complete
+
+
+def test_output_that_cannot_be_written_is_said(measured: tuple[Command, Outcome]) -> None:
+    command, _ = measured
+    with open("/dev/full", "w", encoding="ascii") as full:  # noqa: PTH123
+        done = subprocess.run(
+            command.line("show"), cwd=command.folder, env=command.environment, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 5
+    assert done.stderr.startswith("gconvbench: cannot read or write: ")

@@ -10,7 +10,6 @@ import torch
 
 from gconvbench.accuracy import (
     Proof,
-    check,
     error_limit,
     integers,
     prove,
@@ -101,21 +100,11 @@ def test_a_case_whose_reference_is_zero_is_judged_absolutely() -> None:
     )  # fmt: skip
     proof = Proof.of(case, device="cpu", seed=0)
     assert not proof.reference["output"].any()
-    (tensor,) = prove_without_flow(NATIVE, proof)
-    assert tensor == (0.0, 0.0)
-    (tensor,) = prove_without_flow(_PlusOne(), proof)
-    assert tensor[0] == pytest.approx(1 * math.sqrt(8))
-
-
-def prove_without_flow(
-    implementation: Implementation, proof: Proof
-) -> list[tuple[float | None, float | None]]:
-    results = implementation.launch(proof.case, proof.operands)()
-    tensors = [
-        check._tensor_accuracy(proof, name, result, "equal", roundings=1)
-        for name, result in zip(proof.reference, results, strict=True)
-    ]
-    return [(tensor.group_error, tensor.error) for tensor in tensors]
+    right, wrong = prove(NATIVE, proof), prove(_PlusOne(), proof)
+    assert not right.faults
+    assert right.tensors[0].group_error == 0
+    assert wrong.faults
+    assert wrong.tensors[0].group_error == pytest.approx(math.sqrt(8))
 
 
 class _PlusOne(Native):

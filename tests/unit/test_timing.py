@@ -131,10 +131,14 @@ def test_no_garbage_is_collected_within_a_sample_and_the_setting_is_restored() -
 
 def test_warming_up_lasts_as_long_as_asked_and_tells_the_time_of_a_launch() -> None:
     time = ScriptedTime()
-    synchronised = []
-    launch_s = warm_up(
-        lambda: time.work(0.25), lambda: synchronised.append(1), time_s=1.0, now=time
-    )
+    launched: list[float] = []
+    synchronised: list[int] = []
+
+    def launch() -> None:
+        launched.append(time.now_s)
+        time.work(1.0 if not launched[1:] else 0.25)
+
+    launch_s = warm_up(launch, lambda: synchronised.append(len(launched)), time_s=2.0, now=time)
     assert launch_s == 0.25
-    assert len(synchronised) == 4
+    assert synchronised == [1, 3, 7]
     assert warm_up(lambda: time.work(9.0), lambda: None, time_s=1.0, now=time) == 9.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -10,10 +11,16 @@ import torch
 from gconvbench import device as device_module
 from gconvbench.cases import Case, case_id
 from gconvbench.implementations import Implementation, load_table
+from gconvbench.implementations.native import Native
 from gconvbench.protocol import Explain, Measure
 from gconvbench.records import Job, Method
 from gconvbench.worker import Worker
 from tests.faults import GroupsSwapped
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gconvbench.implementations import Launch, Operands
 
 CASE = Case(groups=2, in_channels=4, out_channels=4, height=6, width=6)
 
@@ -146,3 +153,90 @@ def test_a_dtype_that_the_device_lacks_is_named(monkeypatch: pytest.MonkeyPatch)
     reason = device_module.why_device_lacks(Case(dtype="float16"), "cpu")
     device_module._why_not_computed.cache_clear()
     assert reason == 'float16 fprop is not available on cpu: "conv" not implemented for Half'
+
+
+class _Deviant(Native):
+    """Native, but for what a test makes of it."""
+
+    name = "deviant"
+
+
+class Inplace(_Deviant):
+    """Writes to its input."""
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        y = super().forward(case, x, weight, bias)
+        x.data.mul_(2)
+        return y
+
+
+class Unsettling(_Deviant):
+    """Leaves settings of the whole process changed."""
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        torch.set_num_threads(2)
+        return super().forward(case, x, weight, bias)
+
+
+class Stale(_Deviant):
+    """Computes once and hands out the result for ever."""
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        results = super().launch(case, operands)()
+        return lambda: results
+
+
+class Decaying(_Deviant):
+    """Right for as long as the proof lasts."""
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        right = super().launch(case, operands)
+        launches = iter(range(10**9))
+        return lambda: tuple(r * (1 if next(launches) < 20 else 1.01) for r in right())
+
+
+class Absent(_Deviant):
+    """Returns nothing."""
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        return lambda: None  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("deviant", "words"),
+    [
+        (Inplace(), "changes its input x"),
+        (Stale(), "after timing, output is not finite"),
+        (Decaying(), "after timing, output has error 0.01"),
+        (Absent(), "returns NoneType instead of a tuple of tensors"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_is_not_a_function_of_its_inputs_is_wrong_and_harms_no_other(
+    deviant: Implementation, words: str
+) -> None:
+    worker = make_worker(deviant)
+    record = worker.measure(Measure(job("deviant"), 1))
+    assert record.outcome == "wrong"
+    assert words in record.detail
+    assert record.timings == ()
+    assert worker.measure(Measure(job(), 1)).outcome == "measured"
+
+
+def test_settings_that_an_implementation_changed_are_put_back() -> None:
+    worker = make_worker(Unsettling())
+    training = Case(
+        groups=2, in_channels=4, out_channels=4, height=6, width=6, direction="training"
+    )
+    worker.measure(Measure(job("deviant"), 1))
+    assert worker.measure(Measure(job(case=training), 1)).outcome == "measured"
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.get_num_threads() == 1
+
+
+def test_a_job_of_an_implementation_that_is_not_installed_is_unsupported() -> None:
+    record = make_worker().measure(Measure(job("gone"), 1))
+    assert record.outcome == "unsupported"
+    assert record.detail == "implementation 'gone' is not installed"
