@@ -99,8 +99,9 @@ def prove_again(
     compared again.
     """
     names = result_names(proof.case)
+    spoilt = launch()
     with torch.no_grad():
-        for result in launch():
+        for result in spoilt:
             result.fill_(torch.nan)
     results = launch()
     if misfit := _misfit(proof.case, names, results, proof):

@@ -83,8 +83,9 @@ class Command:
     def clean_up(self) -> None:
         """End whatever a failed test left running."""
         for process in self.started:
-            process.kill()
-            process.communicate()
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     @staticmethod
     def line(*arguments: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gconvbench import device as device_module
-from gconvbench.cases import Case, case_id
+from gconvbench.cases import DIRECTIONS, Case, case_id
 from gconvbench.implementations import Implementation, load_table
 from gconvbench.implementations.native import Native
 from gconvbench.protocol import Explain, Measure
@@ -52,6 +52,14 @@ class Failing(Implementation):
 
     def forward(self, case: object, x: object, weight: object, bias: object) -> torch.Tensor:
         raise self._error
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("implementation", ["native", "split_preallocated", "block_diagonal"])
+def test_every_direction_is_measured(implementation: str, direction: str) -> None:
+    case = Case(groups=2, in_channels=4, out_channels=4, direction=direction, bias=True)
+    record = make_worker().measure(Measure(job(implementation, case), 1))
+    assert record.outcome == "measured", record.detail
 
 
 def test_a_right_implementation_is_measured_with_its_proof_and_telemetry() -> None:
