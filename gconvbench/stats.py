@@ -105,7 +105,9 @@ def _log_half_width(logs: Sequence[float]) -> float | None:
     """Half the width of the t interval of the mean; None for fewer than two values."""
     if len(logs) < 2:  # noqa: PLR2004 (a standard deviation needs two)
         return None
-    return _t_quantile(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    mean = statistics.fmean(logs)
+    variance = math.fsum((log - mean) ** 2 for log in logs) / (len(logs) - 1)
+    return _t_quantile(len(logs) - 1) * math.sqrt(variance / len(logs))
 
 
 def _t_quantile(degrees: int) -> float:

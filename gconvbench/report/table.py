@@ -146,8 +146,7 @@ def _accuracy_lines(rows: Sequence[Row]) -> list[str]:
 def _print_lines(lines: Sequence[str], console: Console) -> None:
     header, *others = lines
     console.print(f"  [dim]{header}[/dim]", soft_wrap=True)
-    for line in others:
-        console.print(f"  {line}", soft_wrap=True, markup=False)
+    console.print("\n".join(f"  {line}" for line in others), soft_wrap=True, markup=False)
 
 
 def _accuracy_cells(row: Row) -> tuple[str, str]:
