@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import signal
 import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
@@ -30,7 +29,7 @@ from gconvbench.device import (
     why_memory_lacks,
     why_unavailable,
 )
-from gconvbench.environment import device_telemetry, machine_slug, read_environment
+from gconvbench.environment import machine_slug, read_environment
 from gconvbench.implementations import Table, load_table, why_unsupported
 from gconvbench.protocol import (
     Description,
@@ -44,8 +43,9 @@ from gconvbench.protocol import (
     SetUp,
     Support,
 )
-from gconvbench.records import Accuracy, Job, Method, Outcome, Record, Telemetry, Timing
+from gconvbench.records import Accuracy, Job, Method, Outcome, Record, Timing
 from gconvbench.stopping import MedianPrecision
+from gconvbench.telemetry import Watch
 from gconvbench.timing import Clock, HostClock, take_samples, warm_up
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Worker:
         if reason := self._why_unsupported(job):
             return Record(job=job, round=number, outcome="unsupported", detail=reason)
         try:
-            with _Watch(self._device) as watch:
+            with Watch(self._device) as watch:
                 record = self._prove_and_time(job, number)
         except Exception as error:  # noqa: BLE001 (an implementation may raise anything)
             return self._failure(job, number, error)
@@ -169,31 +169,6 @@ class Worker:
             if self._device != "cpu":
                 torch.cuda.empty_cache()
         return Record(job=job, round=number, outcome=outcome, detail=_one_line(error))
-
-
-class _Watch:
-    """Reads what the process and the device did between entry and exit."""
-
-    def __init__(self, device: str) -> None:
-        self._device = device
-
-    def __enter__(self) -> Self:
-        self._before = device_telemetry(self._device)
-        self._usage = resource.getrusage(resource.RUSAGE_SELF)
-        self._start = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        wall_s = time.perf_counter() - self._start
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        after = device_telemetry(self._device)
-        self.telemetry = Telemetry(
-            wall_s=wall_s,
-            cpu_s=usage.ru_utime + usage.ru_stime - self._usage.ru_utime - self._usage.ru_stime,
-            involuntary_switches=usage.ru_nivcsw - self._usage.ru_nivcsw,
-            load=os.getloadavg()[0],
-            device={"before": self._before, "after": after} if after else {},
-        )
 
 
 @contextmanager
