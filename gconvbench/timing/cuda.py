@@ -94,10 +94,6 @@ class CudaEventClock:
         """`host_bound` where the device waited for the host, `allocator grew` where for memory."""
         return tuple(sorted(self._labels))
 
-    def empty_s(self) -> float:
-        """What an empty pair of events reads, in seconds."""
-        return min(self._try_chunk(lambda: None, 1)[0])
-
     def _try_chunk(
         self, launch: Callable[[], object], launches: int
     ) -> tuple[list[float], bool, bool]:
