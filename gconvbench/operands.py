@@ -12,6 +12,8 @@ from gconvbench.cases import Case, case_id
 from gconvbench.implementations import MEMORY_FORMATS, Operands
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 __all__ = ["case_generator", "lay_out", "make_operands", "normal_operands"]
@@ -35,19 +37,29 @@ def normal_operands(case: Case, *, seed: int, device: str) -> Operands:
         wide = torch.float64 if case.dtype == "float64" else torch.float32
         return torch.randn(shape, generator=generator, dtype=wide)
 
-    scale = math.sqrt(math.prod(case.weight_shape[1:]))
+    def filters(layer: Case) -> Tensor:
+        return normal(layer.weight_shape) / math.sqrt(math.prod(layer.weight_shape[1:]))
+
     return make_operands(
         case,
         device,
         x=normal(case.input_shape),
-        weight=normal(case.weight_shape) / scale,
+        weight=filters(case),
         bias=normal((case.out_channels,)),
         grad_output=normal(case.output_shape),
+        following=[filters(layer) for layer in case.following],
     )
 
 
-def make_operands(  # noqa: PLR0913 (the four operands are what this is about)
-    case: Case, device: str, *, x: Tensor, weight: Tensor, bias: Tensor, grad_output: Tensor
+def make_operands(  # noqa: PLR0913 (the operands are what this is about)
+    case: Case,
+    device: str,
+    *,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    grad_output: Tensor,
+    following: Sequence[Tensor] = (),
 ) -> Operands:
     """Round to the case's dtype, lay out in its memory format, and move to the device."""
     return Operands(
@@ -55,6 +67,7 @@ def make_operands(  # noqa: PLR0913 (the four operands are what this is about)
         weight=lay_out(case, weight, device),
         bias=bias.to(device, getattr(torch, case.dtype)) if case.bias else None,
         grad_output=lay_out(case, grad_output, device),
+        following=tuple(lay_out(case, one, device) for one in following),
     )
 
 

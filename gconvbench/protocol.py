@@ -33,6 +33,7 @@ class Description(msgspec.Struct, frozen=True):
         operations: which it can compute.
         source: `built in`, or the distribution that brought it.
         problem: why it cannot be used at all, such as an import error; else empty.
+        on_request: left out unless it is named or all are asked for.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Description(msgspec.Struct, frozen=True):
     operations: tuple[str, ...]
     source: str
     problem: str = ""
+    on_request: bool = False
 
 
 class SetUp(msgspec.Struct, frozen=True, tag=True):

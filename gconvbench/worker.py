@@ -98,7 +98,9 @@ class Worker:
         if implementation is None:
             return f"implementation {job.implementation!r} is not installed"
         try:
-            return why_unsupported(implementation, case) or why_device_lacks(case, self._device)
+            return why_unsupported(implementation, case, self._device) or why_device_lacks(
+                case, self._device
+            )
         except Exception as error:  # noqa: BLE001
             return f"why_unsupported raised {_one_line(error)}"
 
@@ -115,7 +117,7 @@ class Worker:
             launch = implementation.launch(case, operands)
             launch()
             self._synchronize()
-        accuracy = prove(implementation, proof)
+        accuracy = prove(implementation, proof, thorough=self._method.check_only)
         timings: tuple[Timing, ...] = ()
         if not accuracy.faults and not self._method.check_only:
             timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
@@ -223,7 +225,13 @@ def _path(find: Callable[[], Path]) -> str:
 
 def _descriptions(table: Table) -> tuple[Description, ...]:
     usable = [
-        Description(name, found.idea, found.operations, table.sources[name])
+        Description(
+            name,
+            found.idea,
+            found.operations,
+            table.sources[name],
+            on_request=found.on_request,
+        )
         for name, found in table.implementations.items()
     ]
     broken = [

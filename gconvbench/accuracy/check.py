@@ -1,92 +1,85 @@
-"""The verdict on one implementation of one case: error, exact integers, information flow."""
+"""The verdict on one implementation of one case."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import torch
 
+from gconvbench.accuracy.expected import same_as
 from gconvbench.accuracy.flow import check_flow
-from gconvbench.accuracy.integers import integer_operands, why_no_check
-from gconvbench.accuracy.limit import error_limit
-from gconvbench.accuracy.reference import expected_norm, reference_results, split_groups
-from gconvbench.cases import reduction_length
+from gconvbench.accuracy.judge import compare, compare_exactly, faults_of, misfit
+from gconvbench.accuracy.layouts import check_layouts
+from gconvbench.accuracy.limit import result_limit
+from gconvbench.accuracy.proof import Peer
+from gconvbench.accuracy.steadiness import digest, poisoned_memory, repeat, same_bits
+from gconvbench.cases import case_id
 from gconvbench.implementations import result_names
-from gconvbench.operands import normal_operands
-from gconvbench.records import Accuracy, TensorAccuracy
+from gconvbench.records import Accuracy, Agreement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
-    from gconvbench.cases import Case
+    from gconvbench.accuracy.proof import Proof
     from gconvbench.implementations import Implementation, Launch, Operands
+    from gconvbench.records import TensorAccuracy
 
-__all__ = ["Proof", "prove", "prove_again"]
+__all__ = ["prove", "prove_again"]
 
-_EQUAL = "equal"
-_DIFFERENT = "different"
-_ROUNDED = "equal when rounded: the kernel does not sum integers, as with Winograd"
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What all implementations of one case are held against; made once per case.
-
-    Attributes:
-        case: the problem.
-        device: where the operands are.
-        seed: of the operands.
-        operands: normal operands, also used for timing.
-        reference: the float64 results on them.
-        integers: operands for the exact check, or None.
-        integer_reference: the exact results on them.
-    """
-
-    case: Case
-    device: str
-    seed: int
-    operands: Operands
-    reference: dict[str, Tensor]
-    integers: Operands | None
-    integer_reference: dict[str, Tensor]
-
-    @classmethod
-    def of(cls, case: Case, *, device: str, seed: int) -> Proof:
-        """Draw operands and compute the references."""
-        operands = normal_operands(case, seed=seed, device=device)
-        integers = integer_operands(case, seed=seed, device=device)
-        exact = reference_results(case, integers) if integers else {}
-        return cls(case, device, seed, operands, reference_results(case, operands), integers, exact)
+_PEER_BYTES = 1 << 28
+"""Results of right implementations kept for comparison, beyond the first one's."""
+_TOO_COSTLY = "not checked: each layout would be compiled anew"
 
 
-def prove(implementation: Implementation, proof: Proof) -> Accuracy:
+class _Findings(NamedTuple):
+    """A label to store, and the faults that go with it."""
+
+    label: str
+    faults: tuple[str, ...] = ()
+
+
+def prove(implementation: Implementation, proof: Proof, *, thorough: bool = False) -> Accuracy:
     """Hold one implementation against the proof. `faults` is empty where it is right.
+
+    Args:
+        implementation: what to judge.
+        proof: of the case.
+        thorough: also try operands that lie otherwise in memory, which no timing needs.
 
     Raises whatever the implementation raises.
     """
     case = proof.case
-    names = result_names(case)
     operands = proof.operands.copy()
-    results = implementation.launch(case, operands)()
-    if misfit := _misfit(case, names, results, proof):
-        return Accuracy(tensors=(), flow="not checked", faults=(misfit,))
-    exact = _exact(implementation, proof)
-    tensors = tuple(
-        _tensor_accuracy(
-            proof,
-            name,
-            result,
-            exact[name],
-            roundings=implementation.roundings(case, name, proof.device),
-        )
-        for name, result in zip(names, results, strict=True)
-    )
-    flow, broken = check_flow(implementation, case, proof.operands, seed=proof.seed)
-    faults = [fault for tensor in tensors for fault in _faults(tensor)]
+    launch = implementation.launch(case, operands)
+    results = launch()
+    if fault := misfit(case, results, operands.x.device):
+        return Accuracy(tensors=(), flow="not checked", faults=(fault,))
+    tensors = _completed(implementation, proof, results)
+    faults = list(faults_of(case, tensors))
+    repeats = _repeatability(implementation, proof, launch, results)
+    fresh = _fresh_memory(implementation, proof, results)
+    flow, broken = check_flow(implementation, proof.probe, proof.probe_operands(), seed=proof.seed)
+    layouts, wrong_layouts = _layouts(implementation, proof, thorough=thorough)
+    faults += [*repeats.faults, *fresh.faults, *([broken] if broken else []), *wrong_layouts]
     faults += _input_faults(proof, operands)
-    return Accuracy(tensors=tensors, flow=flow, faults=tuple(faults + ([broken] if broken else [])))
+    agreement, disputes = _agreement(implementation, proof, results)
+    if not faults:
+        faults += disputes
+        _remember(implementation, proof, results)
+    return Accuracy(
+        tensors=tensors,
+        flow=flow,
+        faults=tuple(faults),
+        repeatability=repeats.label,
+        deterministic=fresh.label,
+        agreement=agreement,
+        layouts=layouts,
+        probe="" if proof.probe == case else case_id(proof.probe),
+    )
 
 
 def prove_again(
@@ -98,25 +91,14 @@ def prove_again(
     out an earlier result is found out; then results and `operands`, on which it was built, are
     compared again.
     """
-    names = result_names(proof.case)
     spoilt = launch()
     with torch.no_grad():
         for result in spoilt:
             result.fill_(torch.nan)
     results = launch()
-    if misfit := _misfit(proof.case, names, results, proof):
-        return (misfit,)
-    found = [
-        _tensor_accuracy(
-            proof,
-            name,
-            result,
-            _EQUAL,
-            roundings=implementation.roundings(proof.case, name, proof.device),
-        )
-        for name, result in zip(names, results, strict=True)
-    ]
-    faults = [fault for tensor in found for fault in _faults(tensor)]
+    if fault := misfit(proof.case, results, operands.x.device):
+        return (fault,)
+    faults = list(faults_of(proof.case, compare(implementation, proof, results)))
     faults += _input_faults(proof, operands)
     return tuple(f"after timing, {fault}" for fault in faults)
 
@@ -125,87 +107,106 @@ def _input_faults(proof: Proof, operands: Operands) -> list[str]:
     return [f"changes its input {name}" for name in proof.operands.changed(operands)]
 
 
-def _compared(result: Tensor, reference: Tensor, device: str) -> str:
-    """`equal`, `different`, or that a GPU's kernel rounds integers yet means the right ones.
-
-    Winograd and FFT kernels transform their operands and so do not sum integers; what they
-    compute rounds to the exact result, which a wrong mapping, off by whole numbers, does not.
-    """
-    if torch.equal(result, reference):
-        return _EQUAL
-    if device != "cpu" and torch.equal(result.round(), reference):
-        return _ROUNDED
-    return _DIFFERENT
-
-
-def _misfit(
-    case: Case, names: tuple[str, ...], results: tuple[Tensor, ...], proof: Proof
-) -> str | None:
-    """Results that cannot even be compared: a wrong number, shape, dtype or device of them."""
-    if not isinstance(results, tuple) or not all(isinstance(one, torch.Tensor) for one in results):
-        return f"returns {type(results).__name__} instead of a tuple of tensors"
-    if len(results) != len(names):
-        return f"returns {len(results)} results instead of {len(names)}: {', '.join(names)}"
-    for name, result in zip(names, results, strict=True):
-        expected = proof.reference[name]
-        if result.shape != expected.shape:
-            return f"{name} has shape {tuple(result.shape)} instead of {tuple(expected.shape)}"
-        if result.dtype != getattr(torch, case.dtype):
-            return f"{name} has dtype {result.dtype} instead of torch.{case.dtype}"
-        if result.device != expected.device:
-            return f"{name} is on {result.device} instead of {expected.device}"
-    return None
-
-
-def _exact(implementation: Implementation, proof: Proof) -> dict[str, str]:
-    """Per result: `equal`, `different`, or why bit-equality was not asked for."""
+def _completed(
+    implementation: Implementation, proof: Proof, results: tuple[Tensor, ...]
+) -> tuple[TensorAccuracy, ...]:
+    """Errors of the results, their digests, and the verdict on integers."""
     names = result_names(proof.case)
-    if proof.integers is None:
-        return dict.fromkeys(names, "not checked: partial sums would be rounded")
-    results = implementation.launch(proof.case, proof.integers.copy())()
-    verdicts = {}
-    for name, result in zip(names, results, strict=True):
-        reference = proof.integer_reference[name]
-        equal = _compared(result.double(), reference, proof.device)
-        why_not = why_no_check(proof.case, name, reference)
-        verdicts[name] = f"not checked: {why_not}" if why_not and equal == _EQUAL else equal
-    return verdicts
-
-
-def _tensor_accuracy(
-    proof: Proof, name: str, result: Tensor, exact: str, *, roundings: int
-) -> TensorAccuracy:
-    reference = split_groups(proof.case, name, proof.reference[name])
-    difference = split_groups(proof.case, name, result.double()) - reference
-    off, size = (torch.linalg.vector_norm(rows, dim=1) for rows in (difference, reference))
-    # A group of few elements may cancel almost to zero, where any error is relatively large: it
-    # is judged by the norm to be expected. A reference of zero is judged absolutely.
-    expected = expected_norm(proof.case, name)
-    group_error = (off / size.clamp(min=expected or 1.0)).max().item()
-    total = max(torch.linalg.vector_norm(size).item(), expected * math.sqrt(proof.case.groups))
-    error = torch.linalg.vector_norm(off).item() / (total or 1.0)
-    return TensorAccuracy(
-        tensor=name,
-        error=_finite(error),
-        group_error=_finite(group_error),
-        limit=error_limit(proof.case, name, device=proof.device, roundings=roundings),
-        reduction_length=reduction_length(proof.case, name),
-        exact=exact,
+    exact = dict.fromkeys(names, "not checked: partial sums would be rounded")
+    if proof.integers is not None:
+        integers = implementation.launch(proof.case, proof.integers.copy())()
+        exact = compare_exactly(proof.case, proof.expected_integers, integers)
+    tensors = compare(implementation, proof, results)
+    return tuple(
+        msgspec.structs.replace(one, exact=exact[one.tensor], digest=digest(result))
+        for one, result in zip(tensors, results, strict=True)
     )
 
 
-def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None
+def _repeatability(
+    implementation: Implementation, proof: Proof, launch: Launch, results: tuple[Tensor, ...]
+) -> _Findings:
+    """Other bits are a label; wrong ones, even if only sometimes, a fault."""
+    first = tuple(result.clone() for result in results)
+    repeats = repeat(proof.case, launch, first)
+    if not repeats.different:
+        return _Findings(f"same bits in {repeats.launches} launches more")
+    wrong = [
+        next(faults_of(proof.case, compare(implementation, proof, others)), None)
+        for others in repeats.different
+    ]
+    faults = [fault for fault in wrong if fault]
+    label = f"other bits in {len(repeats.different)} of {repeats.launches} launches more"
+    if not faults:
+        return _Findings(label)
+    return _Findings(label, (f"in {len(faults)} of {repeats.launches} launches more {faults[0]}",))
 
 
-def _faults(tensor: TensorAccuracy) -> list[str]:
-    faults = []
-    if tensor.group_error is None:
-        faults.append(f"{tensor.tensor} is not finite where the reference is")
-    elif tensor.group_error > tensor.limit:
-        faults.append(
-            f"{tensor.tensor} has error {tensor.group_error:.2g}, limit {tensor.limit:.2g}"
+def _fresh_memory(
+    implementation: Implementation, proof: Proof, results: tuple[Tensor, ...]
+) -> _Findings:
+    """With new memory full of NaN, whatever is left unwritten shows."""
+    with poisoned_memory():
+        fresh = implementation.launch(proof.case, proof.operands.copy())()
+    found = faults_of(proof.case, compare(implementation, proof, fresh))
+    faults = [f"with fresh memory full of NaN {fault}" for fault in found]
+    for name, result in zip(result_names(proof.case), fresh, strict=True):
+        if not faults and not torch.isfinite(result).all():
+            faults.append(f"leaves parts of {name} unwritten: they are NaN in fresh memory")
+    return _Findings("same bits" if same_bits(fresh, results) else "other bits", tuple(faults))
+
+
+def _layouts(
+    implementation: Implementation, proof: Proof, *, thorough: bool
+) -> tuple[dict[str, str], list[str]]:
+    if not thorough:
+        return {}, []
+    if implementation.on_request:
+        return {"all": _TOO_COSTLY}, []
+    layouts = check_layouts(implementation, proof)
+    wrong = [f"on {k} operands {v}" for k, v in layouts.items() if v.startswith("wrong")]
+    return layouts, wrong
+
+
+def _agreement(
+    implementation: Implementation, proof: Proof, results: tuple[Tensor, ...]
+) -> tuple[Agreement | None, list[str]]:
+    """The largest disagreement with any implementation that was found right, on all elements.
+
+    Where the reference is a sample, this is what looks at the rest. Two that are right differ by
+    at most the sum of their limits.
+    """
+    found = [
+        one for peer in proof.peers for one in _distances(implementation, proof, results, peer)
+    ]
+    disputes = [
+        f"{one.tensor} differs by {one.distance or math.inf:.2g} from that of {one.peer}, "
+        f"{one.allowed:.2g} is allowed: one of the two is wrong"
+        for one in found
+        if one.distance is None or one.distance > one.allowed
+    ]
+    return max(found, key=lambda one: one.of_allowed, default=None), disputes
+
+
+def _distances(
+    implementation: Implementation, proof: Proof, results: tuple[Tensor, ...], peer: Peer
+) -> Iterator[Agreement]:
+    case, device = proof.case, proof.device
+    for name, result, other in zip(result_names(case), results, peer.results, strict=True):
+        yield Agreement(
+            peer=peer.implementation.name,
+            tensor=name,
+            distance=same_as(case, name, other).errors(result)[1],
+            allowed=sum(
+                result_limit(case, name, one, device=device)
+                for one in (implementation, peer.implementation)
+            ),
         )
-    if tensor.exact == _DIFFERENT:
-        faults.append(f"{tensor.tensor} differs from the exact result on integers")
-    return faults
+
+
+def _remember(implementation: Implementation, proof: Proof, results: tuple[Tensor, ...]) -> None:
+    """Keep the results of an implementation that was found right, while there is room."""
+    kept = sum(one.nbytes for peer in proof.peers for one in peer.results)
+    if not kept or kept + sum(one.nbytes for one in results) <= _PEER_BYTES:
+        copies = tuple(one.detach().clone() for one in results)
+        proof.peers.append(Peer(implementation, copies))

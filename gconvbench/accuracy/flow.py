@@ -6,15 +6,18 @@ of the two for every bit depends on exactly one group, and the pattern names it.
 launches prove that nothing leaks between groups and that nothing is lost, for any g.
 
 There are two poisons. A one in otherwise zero operands, against weights of ones so that nothing can
-cancel, shows which finite numbers reach which results: this must be exact. NaN on normal operands
-also shows what is multiplied by zero: an implementation that pads groups with zero weights is right
-for finite data, yet leaks NaN (0 * NaN) between groups, and that is said of it.
+cancel, shows which finite numbers reach which results: this must be exact. NaN (infinity where the
+bit is 1) on normal operands also shows what is multiplied by zero: an implementation that pads
+groups with zero weights is right for finite data, yet leaks NaN (0 * NaN) between groups, and that
+is said of it.
+
+A dense layer behind the shuffle lets everything reach everything, and that must be so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -57,12 +60,14 @@ class _Poison:
         source: `x` or `grad_output`.
         channels: the poisoned channels of the source, one per poisoned group.
         groups: `(g,)`, True for poisoned groups.
+        value: NaN or infinity, where the poison is not finite.
         local: `(g,)`, each group's chosen channel within the group.
     """
 
     source: str
     channels: Tensor
     groups: Tensor
+    value: float
     local: Tensor
 
 
@@ -75,15 +80,15 @@ def check_flow(
     """
     leak = None
     for poison in _poisons(case, seed):
-        for with_nan in (False, True):
-            poisoned = _poisoned(operands, poison, with_nan=with_nan)
+        for is_finite in (True, False):
+            poisoned = _poisoned(operands, poison, is_finite=is_finite)
             results = implementation.launch(case, poisoned)()
             for name, result in zip(result_names(case), results, strict=True):
                 if name not in _REACHED[poison.source]:
                     continue
-                seen = _seen(name, result, with_nan=with_nan)
+                seen = _seen(name, result, is_finite=is_finite)
                 expected = _expected(case, name, poison)
-                only_leaks = with_nan and not (expected & ~seen).any()
+                only_leaks = not is_finite and not (expected & ~seen).any()
                 if fault := _fault(name, seen, expected, poison):
                     if not only_leaks:
                         return BROKEN, fault
@@ -103,7 +108,8 @@ def _poisons(case: Case, seed: int) -> Iterator[_Poison]:
                 if groups.any():
                     local = torch.randint(0, per_group, (case.groups,), generator=generator)
                     channels = _channels(case, source, local)[groups]
-                    yield _Poison(source, channels, groups, local)
+                    not_finite = torch.inf if value else torch.nan
+                    yield _Poison(source, channels, groups, not_finite, local)
 
 
 def _channels(case: Case, source: str, local: Tensor) -> Tensor:
@@ -111,31 +117,26 @@ def _channels(case: Case, source: str, local: Tensor) -> Tensor:
     number = torch.arange(case.groups)
     if source == "x":
         return number * case.group_in_channels + local
-    if case.operation == "conv_shuffle":
+    if case.shuffles:
         return local * case.groups + number
     return number * case.group_out_channels + local
 
 
-def _poisoned(operands: Operands, poison: _Poison, *, with_nan: bool) -> Operands:
+def _poisoned(operands: Operands, poison: _Poison, *, is_finite: bool) -> Operands:
     source = getattr(operands, poison.source)
-    if with_nan:
-        changed = source.clone()
-        changed[:, poison.channels.to(source.device)] = torch.nan
-        return replace(operands, **{poison.source: changed})
-    marked = torch.zeros_like(source)
-    marked[:, poison.channels.to(source.device)] = 1
-    ones = {
-        name: torch.ones_like(getattr(operands, name))
-        for name in ("x", "weight", "grad_output")
-        if name != poison.source
-    }
-    bias = None if operands.bias is None else torch.zeros_like(operands.bias)
-    return replace(operands, bias=bias, **{poison.source: marked}, **ones)
+    if not is_finite:
+        poisoned: dict[str, Any] = {poison.source: source.clone()}
+        poisoned[poison.source][:, poison.channels.to(source.device)] = poison.value
+        return replace(operands, **poisoned)
+    poisoned = {poison.source: torch.zeros_like(source)}
+    poisoned[poison.source][:, poison.channels.to(source.device)] = 1
+    poisoned["bias"] = None if operands.bias is None else torch.zeros_like(operands.bias)
+    return replace(operands.mapped(torch.ones_like), **poisoned)
 
 
-def _seen(name: str, result: Tensor, *, with_nan: bool) -> Tensor:
+def _seen(name: str, result: Tensor, *, is_finite: bool) -> Tensor:
     """Where the poison arrived: `(K,)`, `(C,)`, or `(K, C / g)` for the weight's gradient."""
-    marks = (torch.isnan(result) if with_nan else result != 0).cpu()
+    marks = (result != 0 if is_finite else ~torch.isfinite(result)).cpu()
     if name == "grad_bias":
         return marks
     if name == "grad_weight":
@@ -145,26 +146,30 @@ def _seen(name: str, result: Tensor, *, with_nan: bool) -> Tensor:
 
 def _expected(case: Case, name: str, poison: _Poison) -> Tensor:
     """Where the poison must arrive, by the definition of a grouped convolution."""
-    poisoned = poison.groups
+    poisoned, local = poison.groups, poison.local
+    if case.following and (name == "output" or poison.source == "grad_output"):
+        poisoned = torch.ones_like(poisoned)
     if name != "grad_bias" and not valid_taps(case):  # every window lies on padding
         poisoned = torch.zeros_like(poisoned)
     if name == "output":
         return poisoned[output_groups(case)]
     if name == "grad_input":
         return poisoned.repeat_interleave(case.group_in_channels)
+    hit = torch.nonzero(poisoned).flatten()
     if name == "grad_bias":
-        expected = torch.zeros(case.groups, case.group_out_channels, dtype=torch.bool)
-        expected[poisoned, poison.local[poisoned]] = True
-        return expected.flatten()
-    per_group = torch.zeros(
+        reached = torch.zeros(case.groups, case.group_out_channels, dtype=torch.bool)
+        reached[hit, slice(None) if case.following else local[hit]] = True
+        return reached.flatten()
+    reached = torch.zeros(
         case.groups, case.group_out_channels, case.group_in_channels, dtype=torch.bool
     )
-    hit = torch.nonzero(poisoned).flatten()
     if poison.source == "x":
-        per_group[hit, :, poison.local[hit]] = True
+        reached[hit, :, local[hit]] = True
+    elif case.following:
+        reached[hit] = True
     else:
-        per_group[hit, poison.local[hit], :] = True
-    return per_group.flatten(0, 1)
+        reached[hit, local[hit], :] = True
+    return reached.flatten(0, 1)
 
 
 def _fault(name: str, seen: Tensor, expected: Tensor, poison: _Poison) -> str | None:

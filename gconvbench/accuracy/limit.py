@@ -7,7 +7,7 @@ roundings in the accumulator (Higham and Mary 2019, *A new approach to probabili
 analysis*, theorem 2.4, with lambda = 2). The third holds because tensor cores truncate, so that
 their error grows linearly in the number of partial sums (Fasi, Higham, Mikaitis, Pranesh 2021,
 *Numerical behavior of NVIDIA tensor cores*, section 4). The fourth is the rounding of two operands
-to TF32's 11 bits, with some room.
+to TF32's 11 bits, with some room. `docs/accuracy.md` argues it in full.
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ from gconvbench.cases import reduction_length
 
 if TYPE_CHECKING:
     from gconvbench.cases import Case
+    from gconvbench.implementations import Implementation
 
-__all__ = ["SIGNIFICAND_BITS", "error_limit"]
+__all__ = [
+    "SIGNIFICAND_BITS",
+    "asked_precision",
+    "error_limit",
+    "precision_seen",
+    "result_limit",
+]
 
 SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 """Significand bits p, the leading one included; unit roundoff is 2^-p (IEEE 754-2019)."""
@@ -28,24 +35,92 @@ SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 _TF32_TERMS = 8
 _HALF_TERMS = 16
 """Products that one tensor-core instruction sums before it truncates, k."""
+_OPERAND_ROUNDING = {"tf32": 3 * 2.0**-11, "half": 3 * 2.0**-8}
+"""What rounding both operands to 11 or 8 significand bits adds: sqrt(2) u for independent
+roundings, with some room. (float16 rounds operands as TF32 does, bfloat16 to 8 bits.)"""
+_TERMS = {"ieee": None, "tf32": _TF32_TERMS, "half": _HALF_TERMS}
+"""The precisions in falling order, and the k of their tensor-core instructions."""
+_HALF_TYPES = frozenset({"float16", "bfloat16"})
 
 
-def error_limit(case: Case, tensor: str, *, device: str, roundings: int) -> float:
-    """The largest relative 2-norm error that counts as right.
+def asked_precision(case: Case) -> str:
+    """`half` where results are stored in half precision, else the case's math mode."""
+    return "half" if case.dtype in _HALF_TYPES else case.math_mode
+
+
+def result_limit(
+    case: Case,
+    tensor: str,
+    implementation: Implementation,
+    *,
+    device: str,
+    precision: str | None = None,
+) -> float:
+    """The largest relative 2-norm error of one result of one implementation.
+
+    Layers behind a shuffle add their own limit: their output's on the way forward, their input
+    gradient's on the way back (relative errors add at most; weights are random, so that a layer
+    does not favour the error over the signal).
+
+    Args:
+        case: the problem.
+        tensor: which result.
+        implementation: declares how often it rounds.
+        device: `cpu` or `cuda...`.
+        precision: `ieee`, `tf32` or `half`; the one that was asked for unless given.
+    """
+    through = "output" if tensor == "output" else "grad_input"
+    parts = [(case, tensor), *((layer, through) for layer in case.following)]
+    return sum(
+        error_limit(
+            layer,
+            name,
+            device=device,
+            roundings=implementation.roundings(layer, name, device),
+            precision=precision,
+        )
+        for layer, name in parts
+    )
+
+
+def error_limit(
+    case: Case, tensor: str, *, device: str, roundings: int, precision: str | None = None
+) -> float:
+    """The largest relative 2-norm error that counts as right, of one layer.
 
     Args:
         case: the problem.
         tensor: which result; see `reduction_length`.
         device: `cpu` or `cuda...`; only the latter has tensor cores.
         roundings: rho, how often the implementation rounds to the storage type.
+        precision: as in `result_limit`.
     """
+    precision = precision or asked_precision(case)
     length = reduction_length(case, tensor)
     storage = 2.0 ** -SIGNIFICAND_BITS[case.dtype]
-    accumulator = 2.0**-53 if case.dtype == "float64" else 2.0**-24
+    is_double = case.dtype == "float64" and precision == "ieee"
+    accumulator = 2.0**-53 if is_double else 2.0**-24
     limit = math.sqrt(roundings) * storage + 2 * math.sqrt(length) * accumulator
-    half = case.dtype in {"float16", "bfloat16"}
-    if device.startswith("cuda") and (half or case.math_mode == "tf32"):
-        limit += accumulator * math.ceil(length / (_HALF_TERMS if half else _TF32_TERMS))
-    if case.math_mode == "tf32":
-        limit += 3 * 2.0**-11
+    terms = _TERMS[precision]
+    if terms and device.startswith("cuda"):
+        limit += accumulator * math.ceil(length / terms)
+    if case.dtype not in _HALF_TYPES:
+        limit += _OPERAND_ROUNDING.get(precision, 0.0)
     return limit
+
+
+def precision_seen(
+    error: float | None, case: Case, tensor: str, implementation: Implementation, *, device: str
+) -> str:
+    """Which arithmetic an error bears witness of: `ieee`, `tf32`, `half` or `none` of them.
+
+    The first whose limit the error keeps. Storage in half precision rounds the result to it, so
+    nothing better than `half` can be seen there. `half` stands for operands rounded to 8 bits.
+    """
+    if error is None:
+        return "none"
+    for precision in ("half",) if case.dtype in _HALF_TYPES else tuple(_TERMS):
+        limit = result_limit(case, tensor, implementation, device=device, precision=precision)
+        if error <= limit:
+            return precision
+    return "none"

@@ -19,7 +19,7 @@ import torch.nn.functional as F  # noqa: N812
 from gconvbench.implementations import result_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOCK_BYTES",
-    "expected_norm",
     "output_groups",
     "reference_results",
     "split_groups",
@@ -42,6 +41,8 @@ BLOCK_BYTES = 1 << 28
 def reference_results(case: Case, operands: Operands) -> dict[str, Tensor]:
     """The results of `case` on these operands in float64, by name (see `result_names`).
 
+    Layers behind a shuffle are computed one after the other, forwards and backwards.
+
     Args:
         case: the problem.
         operands: already rounded to the dtype under test.
@@ -50,9 +51,22 @@ def reference_results(case: Case, operands: Operands) -> dict[str, Tensor]:
         tensor.double().contiguous()
         for tensor in (operands.x, operands.weight, operands.grad_output)
     )
+    layers = [
+        (layer, one.double().contiguous())
+        for layer, one in zip(case.following, operands.following, strict=True)
+    ]
+    for layer, one in reversed(layers):
+        grad = _grad_input(layer, one, grad)
     grad = _unshuffled(case, grad)
-    compute = {
-        "output": lambda: _output(case, x, weight, operands.bias),
+
+    def output() -> Tensor:
+        y = _output(case, x, weight, operands.bias)
+        for layer, one in layers:
+            y = _output(layer, y, one, None)
+        return y
+
+    compute: dict[str, Callable[[], Tensor]] = {
+        "output": output,
         "grad_input": lambda: _grad_input(case, weight, grad),
         "grad_weight": lambda: _grad_weight(case, x, grad),
         "grad_bias": lambda: grad.sum(dim=(0, 2, 3)),
@@ -61,39 +75,25 @@ def reference_results(case: Case, operands: Operands) -> dict[str, Tensor]:
 
 
 def output_groups(case: Case) -> Tensor:
-    """The group of each output channel, `(K,)`: blocks for `conv`, interleaved for `conv_shuffle`.
+    """The group of each channel, `(K,)`: in blocks, or interleaved where they are shuffled.
 
     `shuffle(g)` moves channel `j * K / g + i` to `i * g + j` (Zhang et al. 2018, *ShuffleNet*,
     section 3.1).
     """
     channel = torch.arange(case.out_channels)
-    if case.operation == "conv_shuffle":
+    if case.shuffles:
         return channel % case.groups
     return channel // case.group_out_channels
 
 
-def expected_norm(case: Case, name: str) -> float:
-    """The 2-norm that one group of a result has in expectation on `normal_operands`.
-
-    Operands are independent with variance 1 (weights: 1 / (C / g * R * S)), so each of the
-    products that enter a result adds the product of the variances to its expected square.
-    """
-    pairs = case.batch * case.group_in_channels * case.group_out_channels
-    products = pairs * valid_taps(case)
-    scale = math.prod(case.weight_shape[1:])
-    results = math.prod(case.output_shape) / case.groups
-    squares = {
-        "output": products / scale + (results if case.bias else 0),
-        "grad_input": products / scale,
-        "grad_weight": products,
-        "grad_bias": results,
-    }
-    return math.sqrt(squares[name])
-
-
 def split_groups(case: Case, name: str, tensor: Tensor) -> Tensor:
-    """A result as `(g, elements)`: all that belongs to one group in one row."""
+    """A result as `(g, elements)`: all that belongs to one group in one row.
+
+    The output of layers behind a shuffle belongs to no group and is one row.
+    """
     g = case.groups
+    if name == "output" and case.following:
+        return tensor.reshape(1, -1)
     if name == "output":
         tensor = _unshuffled(case, tensor)
     if name in {"output", "grad_input"}:
@@ -102,8 +102,8 @@ def split_groups(case: Case, name: str, tensor: Tensor) -> Tensor:
 
 
 def _unshuffled(case: Case, y: Tensor) -> Tensor:
-    """Undo the channel shuffle of `conv_shuffle` on `(N, K, P, Q)`."""
-    if case.operation == "conv":
+    """Undo the channel shuffle, where there is one, on `(N, K, P, Q)`."""
+    if not case.shuffles:
         return y
     return y.unflatten(1, (case.group_out_channels, case.groups)).transpose(1, 2).flatten(1, 2)
 
@@ -119,7 +119,7 @@ def _output(case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
         blocks[images, :, :, rows] = torch.einsum("ngcpqrs,gkcrs->ngkpq", window, taps)
     y = blocks.flatten(1, 2)
     y = y if bias is None else y + bias.double().view(1, -1, 1, 1)
-    if case.operation == "conv":
+    if not case.shuffles:
         return y
     return y.unflatten(1, (case.groups, -1)).transpose(1, 2).flatten(1, 2)
 

@@ -22,7 +22,9 @@ __all__ = [
 Pair = tuple[int, int]
 """(height, width)."""
 
-OPERATIONS = ("conv", "conv_shuffle")
+OPERATIONS = ("conv", "conv_shuffle", "conv_shuffle_dense", "conv_shuffle_depthwise")
+"""Grouped convolution; then a channel shuffle; then layers that may absorb the shuffle: a dense 1x1
+layer, or a depthwise 3x3 layer and a dense 1x1 layer."""
 DIRECTIONS = ("fprop", "dgrad", "wgrad", "training")
 DTYPES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """Storage types and their size in bytes."""
@@ -51,7 +53,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Fields are named as in `torch.nn.Conv2d`; pairs are (height, width). The input has shape
     `(batch, in_channels, height, width)`, the weight `(out_channels, in_channels / groups,
     kernel height, kernel width)`. `conv_shuffle` shuffles the output's channels with the same
-    `groups`. Padding is with zeros.
+    `groups`; `conv_shuffle_dense` and `conv_shuffle_depthwise` go on with the layers `following`,
+    whose weights are given and not trained. Padding is with zeros.
 
     Raises:
         UsageError: the combination is impossible; the message names field, value and rule.
@@ -88,6 +91,36 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def group_out_channels(self) -> int:
         """K / g."""
         return self.out_channels // self.groups
+
+    @property
+    def shuffles(self) -> bool:
+        """Whether the channels of the grouped convolution's output are shuffled."""
+        return self.operation != "conv"
+
+    @property
+    def following(self) -> tuple[Case, ...]:
+        """The layers behind the shuffle, each a case of its own; they keep the output's shape."""
+        dense = {"conv_shuffle_dense", "conv_shuffle_depthwise"}
+        layers = [(self.out_channels, 3)] if self.operation == "conv_shuffle_depthwise" else []
+        layers += [(1, 1)] if self.operation in dense else []
+        return tuple(self._layer(groups, kernel) for groups, kernel in layers)
+
+    def _layer(self, groups: int, kernel: int) -> Case:
+        rows, columns = self.output_size
+        padding = (kernel - 1) // 2
+        return msgspec.structs.replace(
+            self,
+            operation="conv",
+            in_channels=self.out_channels,
+            height=rows,
+            width=columns,
+            stride=(1, 1),
+            dilation=(1, 1),
+            bias=False,
+            groups=groups,
+            kernel_size=(kernel, kernel),
+            padding=(padding, padding),
+        )
 
     @property
     def reach(self) -> Pair:

@@ -20,21 +20,27 @@ __all__ = ["flops", "min_bytes", "parameters", "reduction_length"]
 
 
 def parameters(case: Case) -> int:
-    """Weights and biases: K * (C / g) * R * S, plus K where there is a bias."""
-    return math.prod(case.weight_shape) + (case.out_channels if case.bias else 0)
+    """Weights and biases: K * (C / g) * R * S, plus K where there is a bias; all layers' sum."""
+    bias = case.out_channels if case.bias else 0
+    return math.prod(case.weight_shape) + bias + _following_weights(case)
 
 
 def flops(case: Case) -> int:
-    """Operations of one launch: 2 * N * K * P * Q * (C / g) * R * S for each pass."""
-    one_pass = 2 * math.prod(case.output_shape) * math.prod(case.weight_shape[1:])
-    return one_pass * len(_passes(case))
+    """Operations of one launch: 2 * N * K * P * Q * (C / g) * R * S for each pass.
+
+    Layers behind a shuffle are not trained: they add their forward pass, their gradient by the
+    input, or both.
+    """
+    through = 2 if case.direction == "training" else 1
+    return len(_passes(case)) * _one_pass(case) + through * sum(map(_one_pass, case.following))
 
 
 def min_bytes(case: Case) -> int:
     """The least traffic of one launch, in bytes; `training` is the sum of its three passes.
 
     Input pixels that no window touches (a stride wider than the kernel, a remainder at the
-    border) are not read by `fprop` and `wgrad`, but `dgrad` must write their zeros.
+    border) are not read by `fprop` and `wgrad`, but `dgrad` must write their zeros. What passes
+    between a shuffle and the layers behind it need not touch memory.
     """
     return DTYPES[case.dtype] * sum(_elements(case, one) for one in _passes(case))
 
@@ -57,6 +63,14 @@ def reduction_length(case: Case, tensor: str) -> int:
     return lengths[tensor]
 
 
+def _one_pass(case: Case) -> int:
+    return 2 * math.prod(case.output_shape) * math.prod(case.weight_shape[1:])
+
+
+def _following_weights(case: Case) -> int:
+    return sum(math.prod(layer.weight_shape) for layer in case.following)
+
+
 def _passes(case: Case) -> tuple[str, ...]:
     return ("fprop", "dgrad", "wgrad") if case.direction == "training" else (case.direction,)
 
@@ -65,7 +79,8 @@ def _elements(case: Case, one_pass: str) -> int:
     rows, columns = (_touched(case, axis) for axis in (0, 1))
     touched = case.batch * case.in_channels * rows * columns
     everything = math.prod(case.input_shape)
-    weight, output = math.prod(case.weight_shape), math.prod(case.output_shape)
+    weight = math.prod(case.weight_shape) + _following_weights(case)
+    output = math.prod(case.output_shape)
     bias = case.out_channels if case.bias else 0
     return {
         "fprop": touched + weight + bias + output,

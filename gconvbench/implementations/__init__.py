@@ -12,18 +12,32 @@ from typing import TYPE_CHECKING
 
 from gconvbench.implementations.base import (
     MEMORY_FORMATS,
+    RESULTS,
     Implementation,
     Launch,
     Operands,
     result_names,
 )
 from gconvbench.implementations.block_diagonal import BlockDiagonal
+from gconvbench.implementations.compiled import Compiled
+from gconvbench.implementations.depthwise_mac import DepthwiseMac
+from gconvbench.implementations.folded_shuffle import FoldedShuffle
+from gconvbench.implementations.im2col_bmm import Im2colBmm
+from gconvbench.implementations.merged_groups import MergedGroups
 from gconvbench.implementations.native import Native
 from gconvbench.implementations.native_channels_last import NativeChannelsLast
+from gconvbench.implementations.native_channels_last_copies import NativeChannelsLastCopies
+from gconvbench.implementations.native_gather_shuffle import NativeGatherShuffle
+from gconvbench.implementations.native_index_shuffle import NativeIndexShuffle
+from gconvbench.implementations.native_kernel_shuffle import NativeKernelShuffle
 from gconvbench.implementations.native_view_shuffle import NativeViewShuffle
+from gconvbench.implementations.pointwise_bmm import PointwiseBmm
 from gconvbench.implementations.split_concat import SplitConcat
+from gconvbench.implementations.split_contiguous import SplitContiguous
+from gconvbench.implementations.split_interleaved import SplitInterleaved
 from gconvbench.implementations.split_preallocated import SplitPreallocated
 from gconvbench.implementations.split_stack import SplitStack
+from gconvbench.implementations.tap_accumulate import TapAccumulate
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -34,6 +48,7 @@ __all__ = [
     "BUILT_IN",
     "ENTRY_POINT_GROUP",
     "MEMORY_FORMATS",
+    "RESULTS",
     "Implementation",
     "Launch",
     "Operands",
@@ -48,11 +63,28 @@ ENTRY_POINT_GROUP = "gconvbench.implementations"
 BUILT_IN: tuple[Implementation, ...] = (
     Native(),
     NativeChannelsLast(),
+    NativeChannelsLastCopies(),
     SplitConcat(),
+    SplitContiguous(),
     SplitPreallocated(),
     BlockDiagonal(),
+    MergedGroups(2),
+    MergedGroups(4),
+    MergedGroups(8),
+    Im2colBmm(),
+    PointwiseBmm(),
+    TapAccumulate(),
+    DepthwiseMac(),
     NativeViewShuffle(),
+    NativeIndexShuffle(),
+    NativeGatherShuffle(),
+    NativeKernelShuffle(),
     SplitStack(),
+    SplitInterleaved(),
+    FoldedShuffle(),
+    Compiled(Native()),
+    Compiled(SplitConcat()),
+    Compiled(DepthwiseMac()),
 )
 
 
@@ -92,11 +124,11 @@ def load_table() -> Table:
     return table
 
 
-def why_unsupported(implementation: Implementation, case: Case) -> str | None:
-    """The reason why `implementation` cannot compute `case`, or None where it can."""
+def why_unsupported(implementation: Implementation, case: Case, device: str) -> str | None:
+    """The reason why `implementation` cannot compute `case` on `device`, or None where it can."""
     if case.operation not in implementation.operations:
         return f"computes {' and '.join(implementation.operations)}, not {case.operation}"
-    return implementation.why_unsupported(case)
+    return implementation.why_unsupported(case, device)
 
 
 def _load(entry: EntryPoint) -> Implementation:

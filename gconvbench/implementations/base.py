@@ -9,16 +9,25 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
+import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gconvbench.cases import Case
 
-__all__ = ["MEMORY_FORMATS", "RESULTS", "Implementation", "Launch", "Operands", "result_names"]
+__all__ = [
+    "MEMORY_FORMATS",
+    "RESULTS",
+    "Implementation",
+    "Launch",
+    "Operands",
+    "accumulator",
+    "result_names",
+]
 
 Launch = Callable[[], tuple["Tensor", ...]]
 """One enqueue of the work; returns the results in the order of `result_names`."""
@@ -39,6 +48,11 @@ def result_names(case: Case) -> tuple[str, ...]:
     return tuple(name for name in RESULTS[case.direction] if case.bias or name != "grad_bias")
 
 
+def accumulator(dtype: torch.dtype) -> torch.dtype:
+    """The type to sum in where every partial sum would otherwise be rounded to `dtype`."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operands:
     """Inputs of one case.
@@ -48,30 +62,45 @@ class Operands:
         weight: `(K, C / groups, R, S)`.
         bias: `(K,)` or None.
         grad_output: `(N, K, P, Q)`, the gradient that arrives from above.
+        following: the weights of the layers behind a shuffle, in order; see `Case.following`.
     """
 
     x: Tensor
     weight: Tensor
     bias: Tensor | None
     grad_output: Tensor
+    following: tuple[Tensor, ...] = ()
+
+    def named(self) -> dict[str, Tensor]:
+        """Every tensor that is there, by name."""
+        given = {
+            "x": self.x,
+            "weight": self.weight,
+            "bias": self.bias,
+            "grad_output": self.grad_output,
+        }
+        behind = {f"following[{i}]": weight for i, weight in enumerate(self.following)}
+        return {name: t for name, t in given.items() if t is not None} | behind
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Operands:
+        """The same with `change` done to every tensor."""
+        return Operands(
+            x=change(self.x),
+            weight=change(self.weight),
+            bias=None if self.bias is None else change(self.bias),
+            grad_output=change(self.grad_output),
+            following=tuple(change(weight) for weight in self.following),
+        )
 
     def copy(self) -> Operands:
         """The same values and layouts in memory of their own."""
-        return Operands(
-            x=self.x.clone(),
-            weight=self.weight.clone(),
-            bias=None if self.bias is None else self.bias.clone(),
-            grad_output=self.grad_output.clone(),
-        )
+        return self.mapped(torch.clone)
 
     def changed(self, other: Operands) -> tuple[str, ...]:
         """The names of the operands that differ in any bit from those of `other`."""
-        mine, theirs = vars(self), vars(other)
-        return tuple(
-            name
-            for name, tensor in mine.items()
-            if tensor is not None and not torch.equal(tensor, theirs[name])
-        )
+        theirs = other.named()
+        mine = self.named().items()
+        return tuple(name for name, tensor in mine if not torch.equal(tensor, theirs[name]))
 
 
 class Implementation(ABC):
@@ -83,15 +112,18 @@ class Implementation(ABC):
     Attributes:
         name: unique; letters, digits and underscores.
         idea: one line for `gconvbench list --implementations`.
-        operations: `conv`, `conv_shuffle` or both.
+        operations: which of the operations it computes.
+        on_request: measured only when named, or with `--implementation all`: for those that take
+            seconds to prepare.
     """
 
-    name: ClassVar[str]
-    idea: ClassVar[str]
-    operations: ClassVar[tuple[str, ...]] = ("conv",)
+    name: str
+    idea: str
+    operations: tuple[str, ...] = ("conv",)
+    on_request: ClassVar[bool] = False
 
-    def why_unsupported(self, case: Case) -> str | None:  # noqa: ARG002 (for subclasses)
-        """The reason why this implementation cannot compute `case`, or None where it can."""
+    def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
+        """The reason why this implementation cannot compute `case` there, or None where it can."""
         return None
 
     def roundings(self, case: Case, tensor: str, device: str) -> int:
@@ -113,7 +145,10 @@ class Implementation(ABC):
 
     @abstractmethod
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The output `(N, K, P, Q)`; every step differentiable by autograd."""
+        """The grouped convolution and its shuffle, `(N, K, P, Q)`; differentiable by autograd.
+
+        The batch is that of `x`, which may be another than the case's, even 0.
+        """
 
     def launch(self, case: Case, operands: Operands) -> Launch:
         """The work of `case.direction` on these operands, ready to be enqueued again and again.
@@ -123,19 +158,26 @@ class Implementation(ABC):
         """
         ready = self.prepare(case, operands)
         if case.direction == "fprop":
-            return lambda: (self.forward(case, ready.x, ready.weight, ready.bias),)
-        leaves = _leaves(case, ready)
+            return lambda: (self._output(case, ready),)
+        leaves: dict[str, Any] = _leaves(case, ready)
         ready = replace(ready, **leaves)
         wanted = tuple(leaves.values())
         if case.direction == "training":
 
             def train() -> tuple[Tensor, ...]:
-                y = self.forward(case, ready.x, ready.weight, ready.bias)
+                y = self._output(case, ready)
                 return y.detach(), *torch.autograd.grad(y, wanted, ready.grad_output)
 
             return train
-        y = self.forward(case, ready.x, ready.weight, ready.bias)
+        y = self._output(case, ready)
         return lambda: torch.autograd.grad(y, wanted, ready.grad_output, retain_graph=True)
+
+    def _output(self, case: Case, operands: Operands) -> Tensor:
+        """`forward`, then the layers that follow."""
+        y = self.forward(case, operands.x, operands.weight, operands.bias)
+        for layer, weight in zip(case.following, operands.following, strict=True):
+            y = F.conv2d(y, weight, padding=layer.padding, groups=layer.groups)
+        return y
 
 
 def _leaves(case: Case, operands: Operands) -> dict[str, Tensor]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
 import torch.nn.functional as F  # noqa: N812
 
 from gconvbench.implementations.base import Implementation
+from gconvbench.implementations.blocks import expand_blocks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,26 +29,18 @@ class BlockDiagonal(Implementation):
     name = "block_diagonal"
     idea = "one dense convolution with zeros outside the groups' blocks (finite data only)"
 
-    def why_unsupported(self, case: Case) -> str | None:
+    def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
         """One group has no block structure."""
         return "with groups=1 this would be native once more" if case.groups == 1 else None
 
     def prepare(self, case: Case, operands: Operands) -> Operands:
         """Expand a weight that is not trained."""
         if case.direction in {"fprop", "dgrad"}:
-            return replace(operands, weight=_expand(case, operands.weight))
+            return replace(operands, weight=expand_blocks(case, operands.weight, case.groups))
         return operands
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """One launch, after expanding a weight that is trained."""
         if weight.shape[1] != case.in_channels:
-            weight = _expand(case, weight)
+            weight = expand_blocks(case, weight, case.groups)
         return F.conv2d(x, weight, bias, case.stride, case.padding, case.dilation)
-
-
-def _expand(case: Case, weight: Tensor) -> Tensor:
-    """`(K, C / g, R, S)` to `(K, C, R, S)` with zeros outside the blocks; differentiable."""
-    g, k, c = case.groups, case.group_out_channels, case.group_in_channels
-    eye = torch.eye(g, dtype=weight.dtype, device=weight.device)
-    blocks = weight.view(g, k, 1, c, *case.kernel_size) * eye.view(g, 1, g, 1, 1, 1)
-    return blocks.reshape(case.out_channels, case.in_channels, *case.kernel_size)

@@ -18,13 +18,16 @@ __all__ = ["Native"]
 
 
 class Native(Implementation):
-    """`F.conv2d(groups=g)`; for `conv_shuffle` followed by `torch.channel_shuffle`."""
+    """`F.conv2d(groups=g)`; where channels are shuffled followed by `torch.channel_shuffle`.
+
+    `torch.nn.ChannelShuffle` is the same function.
+    """
 
     name = "native"
-    idea = "F.conv2d(groups=g), followed by torch.channel_shuffle for conv_shuffle"
-    operations = ("conv", "conv_shuffle")
+    idea = "F.conv2d(groups=g), followed by torch.channel_shuffle where channels are shuffled"
+    operations = ("conv", "conv_shuffle", "conv_shuffle_dense", "conv_shuffle_depthwise")
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """One call."""
         y = F.conv2d(x, weight, bias, case.stride, case.padding, case.dilation, case.groups)
-        return y if case.operation == "conv" else torch.channel_shuffle(y, case.groups)
+        return torch.channel_shuffle(y, case.groups) if case.shuffles else y

@@ -25,7 +25,7 @@ class NativeChannelsLast(Implementation):
     name = "native_channels_last"
     idea = "F.conv2d(groups=g) on channels_last tensors, converted beforehand (not timed)"
 
-    def why_unsupported(self, case: Case) -> str | None:
+    def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
         """A case that is channels_last already is `native`'s."""
         if case.memory_format == "channels_last":
             return "the case is channels_last already, so this would be native once more"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch.nn.functional as F  # noqa: N812
-
 from gconvbench.implementations.base import Implementation
+from gconvbench.implementations.shuffle import convolve
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,9 +20,9 @@ class NativeViewShuffle(Implementation):
 
     name = "native_view_shuffle"
     idea = "F.conv2d(groups=g), then view - transpose - reshape"
-    operations = ("conv_shuffle",)
+    operations = ("conv_shuffle", "conv_shuffle_dense", "conv_shuffle_depthwise")
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """A convolution and a copy."""
-        y = F.conv2d(x, weight, bias, case.stride, case.padding, case.dilation, case.groups)
+        y = convolve(case, x, weight, bias)
         return y.unflatten(1, (case.groups, case.group_out_channels)).transpose(1, 2).flatten(1, 2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F  # noqa: N812
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from gconvbench.cases import Case
@@ -14,8 +15,21 @@ if TYPE_CHECKING:
 __all__ = ["convolve_groups"]
 
 
-def convolve_groups(case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> list[Tensor]:
-    """The g outputs `(N, K / g, P, Q)` of the groups, from views of the operands."""
+def convolve_groups(
+    case: Case,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    copied: torch.memory_format | None = None,
+) -> list[Tensor]:
+    """The g outputs `(N, K / g, P, Q)` of the groups, from views of the operands.
+
+    With `copied`, slices are first copied into that memory format.
+    """
     biases = bias.chunk(case.groups) if bias is not None else [None] * case.groups
-    slices = zip(x.chunk(case.groups, dim=1), weight.chunk(case.groups), biases, strict=True)
-    return [F.conv2d(*operands, case.stride, case.padding, case.dilation) for operands in slices]
+    slices, weights = x.chunk(case.groups, dim=1), weight.chunk(case.groups)
+    if copied is not None:
+        slices = tuple(one.contiguous(memory_format=copied) for one in slices)
+    operands = zip(slices, weights, biases, strict=True)
+    return [F.conv2d(*one, case.stride, case.padding, case.dilation) for one in operands]

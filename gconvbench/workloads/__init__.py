@@ -1,4 +1,4 @@
-"""Named sets of cases shipped with the package, one TOML file each. Imports no torch."""
+"""Named sets of cases shipped with the package: TOML files and tables. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gconvbench.cases import Sweep, parse_sweep
 from gconvbench.errors import UsageError, refused_name
+from gconvbench.workloads.tables import SWEEPS
 
 __all__ = ["load", "names"]
 
@@ -16,7 +17,8 @@ _SUFFIX = ".toml"
 def names() -> tuple[str, ...]:
     """The shipped sweeps, in alphabetical order."""
     files = resources.files(__package__).iterdir()
-    return tuple(sorted(f.name.removesuffix(_SUFFIX) for f in files if f.name.endswith(_SUFFIX)))
+    written = (f.name.removesuffix(_SUFFIX) for f in files if f.name.endswith(_SUFFIX))
+    return tuple(sorted([*written, *SWEEPS]))
 
 
 def load(name: str) -> Sweep:
@@ -25,6 +27,8 @@ def load(name: str) -> Sweep:
     Raises:
         UsageError: no such sweep or file, or its text is not a sweep.
     """
+    if name in SWEEPS:
+        return SWEEPS[name]()
     if name in names():
         text = resources.files(__package__).joinpath(name + _SUFFIX).read_text("utf-8")
         return parse_sweep(text, name)

@@ -1,0 +1,124 @@
+"""What the results must be, in full or at sampled places, as one row per group."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from gconvbench.accuracy.reference import reference_results, split_groups, valid_taps
+from gconvbench.accuracy.sample import draw_places, result_shape, values_at
+from gconvbench.cases import flops
+from gconvbench.implementations import result_names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gconvbench.cases import Case
+    from gconvbench.implementations import Operands
+
+__all__ = ["Expected", "expect", "expected_norm", "same_as"]
+
+_FULL_FLOPS = 1 << 25
+"""Up to here every element is computed; beyond, a sample (a full reference in float64 takes one to
+two nanoseconds per operation, with the copies of its windows)."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One result's float64 values, a row per group.
+
+    Attributes:
+        case: the problem.
+        name: which result.
+        values: `(g, m)`.
+        places: `(g, m, 4)`, where in the result they stand; None where they are all of it.
+        floor: the norm of a row below which errors are not taken relative to the row's own norm.
+    """
+
+    case: Case
+    name: str
+    values: Tensor
+    places: Tensor | None
+    floor: float
+
+    def rows(self, result: Tensor) -> Tensor:
+        """The same elements of a result, in its own dtype."""
+        if self.places is None:
+            return split_groups(self.case, self.name, result)
+        return result[self.places.to(result.device).unbind(-1)]
+
+    def errors(self, result: Tensor) -> tuple[float | None, float | None]:
+        """The relative error in the 2-norm, in total and of the worst group; None: not finite.
+
+        A group of few elements may cancel almost to zero, where any error is relatively large: it
+        is judged by the norm to be expected. A reference of zero is judged absolutely.
+        """
+        off, size = (
+            torch.linalg.vector_norm(rows, dim=1)
+            for rows in (self.rows(result).double() - self.values, self.values)
+        )
+        worst = (off / size.clamp(min=self.floor or 1.0)).max().item()
+        total = max(torch.linalg.vector_norm(size).item(), self.floor * math.sqrt(len(self.values)))
+        return _finite(torch.linalg.vector_norm(off).item() / (total or 1.0)), _finite(worst)
+
+
+def expect(case: Case, operands: Operands, *, seed: int) -> dict[str, Expected]:
+    """The results of `case` by name: in full for small problems, else at sampled places.
+
+    Layers behind a shuffle mix all groups, so that no element can be computed alone: always full.
+    """
+    if flops(case) <= _FULL_FLOPS or case.following:
+        full = reference_results(case, operands)
+        rows = {name: split_groups(case, name, result) for name, result in full.items()}
+        return {name: _expected(case, name, values, None) for name, values in rows.items()}
+    return {name: _sampled(case, name, operands, seed) for name in result_names(case)}
+
+
+def same_as(case: Case, name: str, result: Tensor) -> Expected:
+    """The expectation that another result equals this one, in all elements."""
+    return _expected(case, name, split_groups(case, name, result.double()), None)
+
+
+def _sampled(case: Case, name: str, operands: Operands, seed: int) -> Expected:
+    if name == "grad_bias":
+        bias = operands.grad_output.sum(dim=(0, 2, 3), dtype=torch.float64)
+        if case.shuffles:
+            bias = bias.view(-1, case.groups).T.flatten()
+        return _expected(case, name, bias.view(case.groups, -1), None)
+    places = draw_places(case, name, seed=seed)
+    return _expected(case, name, values_at(case, name, operands, places), places)
+
+
+def _expected(case: Case, name: str, values: Tensor, places: Tensor | None) -> Expected:
+    if case.following:
+        floor = torch.linalg.vector_norm(values).item() / math.sqrt(len(values))
+    else:
+        share = values.numel() / math.prod(result_shape(case, name))
+        floor = expected_norm(case, name) * math.sqrt(share)
+    return Expected(case, name, values, places, floor)
+
+
+def expected_norm(case: Case, name: str) -> float:
+    """The 2-norm that one group of a result has in expectation on `normal_operands`.
+
+    Operands are independent with variance 1 (weights: 1 / (C / g * R * S)), so each of the
+    products that enter a result adds the product of the variances to its expected square.
+    """
+    pairs = case.batch * case.group_in_channels * case.group_out_channels
+    products = pairs * valid_taps(case)
+    scale = math.prod(case.weight_shape[1:])
+    results = math.prod(case.output_shape) / case.groups
+    squares = {
+        "output": products / scale + (results if case.bias else 0),
+        "grad_input": products / scale,
+        "grad_weight": products,
+        "grad_bias": results,
+    }
+    return math.sqrt(squares[name])
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,134 @@
+"""How one result compares with what is expected of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from gconvbench.accuracy.integers import why_no_check
+from gconvbench.accuracy.limit import asked_precision, precision_seen, result_limit
+from gconvbench.accuracy.sample import result_shape
+from gconvbench.cases import reduction_length
+from gconvbench.implementations import MEMORY_FORMATS, result_names
+from gconvbench.records import TensorAccuracy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from gconvbench.accuracy.expected import Expected
+    from gconvbench.accuracy.proof import Proof
+    from gconvbench.cases import Case
+    from gconvbench.implementations import Implementation
+
+__all__ = ["compare", "compare_exactly", "faults_of", "misfit"]
+
+_EQUAL = "equal"
+_DIFFERENT = "different"
+_ROUNDED = "equal when rounded: the kernel does not sum integers, as with Winograd"
+
+
+def misfit(case: Case, results: object, device: torch.device) -> str | None:
+    """Results that cannot even be compared: a wrong number, shape, dtype or device of them."""
+    names = result_names(case)
+    if not isinstance(results, tuple) or not all(isinstance(one, torch.Tensor) for one in results):
+        return f"returns {type(results).__name__} instead of a tuple of tensors"
+    if len(results) != len(names):
+        return f"returns {len(results)} results instead of {len(names)}: {', '.join(names)}"
+    for name, result in zip(names, results, strict=True):
+        shape = result_shape(case, name)
+        if result.shape != shape:
+            return f"{name} has shape {tuple(result.shape)} instead of {shape}"
+        if result.dtype != getattr(torch, case.dtype):
+            return f"{name} has dtype {result.dtype} instead of torch.{case.dtype}"
+        if result.device != device:
+            return f"{name} is on {result.device} instead of {device}"
+    return None
+
+
+def compare(
+    implementation: Implementation, proof: Proof, results: tuple[Tensor, ...]
+) -> tuple[TensorAccuracy, ...]:
+    """Errors, limits, precision and layout of results that fit."""
+    return tuple(
+        _tensor_accuracy(implementation, proof, name, result)
+        for name, result in zip(result_names(proof.case), results, strict=True)
+    )
+
+
+def _tensor_accuracy(
+    implementation: Implementation, proof: Proof, name: str, result: Tensor
+) -> TensorAccuracy:
+    case, expected = proof.case, proof.expected[name]
+    error, group_error = expected.errors(result)
+    return TensorAccuracy(
+        tensor=name,
+        error=error,
+        group_error=group_error,
+        limit=result_limit(case, name, implementation, device=proof.device),
+        reduction_length=reduction_length(case, name),
+        exact="not checked",
+        precision=precision_seen(group_error, case, name, implementation, device=proof.device),
+        memory_format=_memory_format(result),
+        compared=expected.values.numel(),
+    )
+
+
+def compare_exactly(
+    case: Case, expected: dict[str, Expected], results: tuple[Tensor, ...]
+) -> dict[str, str]:
+    """Per result on integers: `equal`, `different`, or why equality would prove too little."""
+    verdicts = {}
+    for name, result in zip(result_names(case), results, strict=True):
+        one = expected[name]
+        equal = _equality(one.rows(result).double(), one.values)
+        why_not = why_no_check(case, name, one.values)
+        verdicts[name] = f"not checked: {why_not}" if why_not and equal == _EQUAL else equal
+    return verdicts
+
+
+def _equality(found: Tensor, values: Tensor) -> str:
+    """`equal`, `different`, or that a GPU's kernel rounds integers yet means the right ones.
+
+    Winograd and FFT kernels transform their operands and so do not sum integers; what they
+    compute rounds to the exact result, which a wrong mapping, off by whole numbers, does not.
+    """
+    if torch.equal(found, values):
+        return _EQUAL
+    if found.device.type != "cpu" and torch.equal(found.round(), values):
+        return _ROUNDED
+    return _DIFFERENT
+
+
+def _memory_format(result: Tensor) -> str:
+    """`contiguous`, `channels_last`, or `strided`; both where the sizes make them the same."""
+    formats = [
+        name
+        for name, memory_format in MEMORY_FORMATS.items()
+        if (name == "contiguous" or result.dim() == 4)  # noqa: PLR2004 (channels_last has four)
+        and result.is_contiguous(memory_format=memory_format)
+    ]
+    return " and ".join(formats) or "strided"
+
+
+def faults_of(case: Case, tensors: tuple[TensorAccuracy, ...]) -> Iterator[str]:
+    """What is wrong with each result, in words."""
+    for tensor in tensors:
+        if tensor.group_error is None:
+            yield f"{tensor.tensor} is not finite where the reference is"
+        elif tensor.group_error > tensor.limit:
+            yield (
+                f"{tensor.tensor} has error {tensor.group_error:.2g}, limit {tensor.limit:.2g}"
+                f"{_too_coarse(case, tensor)}"
+            )
+        if tensor.exact == _DIFFERENT:
+            yield f"{tensor.tensor} differs from the exact result on integers"
+
+
+def _too_coarse(case: Case, tensor: TensorAccuracy) -> str:
+    asked = asked_precision(case)
+    if tensor.precision in {asked, "none"}:
+        return ""
+    return f": the precision of {tensor.precision}, where {asked} was asked for"

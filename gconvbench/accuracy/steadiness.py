@@ -1,0 +1,69 @@
+"""Is it the same every time: repeated launches, memory full of NaN, deterministic algorithms."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from gconvbench.cases import flops
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from gconvbench.cases import Case
+    from gconvbench.implementations import Launch
+
+__all__ = ["Repeats", "digest", "poisoned_memory", "repeat", "same_bits"]
+
+_FEWEST_REPEATS = 2
+_MOST_REPEATS = 12
+"""A race that spoils one launch in four is seen with 97 % probability."""
+_REPEATED_FLOPS = 1 << 30
+"""Work to spend on repeating: fewer launches of larger problems."""
+
+
+class Repeats(NamedTuple):
+    """How many more launches there were, and the results of those that had other bits."""
+
+    launches: int
+    different: tuple[tuple[Tensor, ...], ...]
+
+
+def repeat(case: Case, launch: Launch, first: tuple[Tensor, ...]) -> Repeats:
+    """Launch again and again, and compare with the results of the first time, bit by bit."""
+    count = max(_FEWEST_REPEATS, min(_MOST_REPEATS, _REPEATED_FLOPS // max(1, flops(case))))
+    repeated = (launch() for _ in range(count))
+    return Repeats(count, tuple(one for one in repeated if not same_bits(one, first)))
+
+
+def same_bits(some: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
+    """Whether all results are equal; NaN equals nothing."""
+    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+def digest(result: Tensor) -> str:
+    """Sixteen hexadecimal digits that stand for the values' bits, whatever their layout."""
+    plain = torch.empty(result.numel(), dtype=result.dtype).copy_(result.detach().flatten())
+    return hashlib.blake2b(plain.view(torch.uint8).numpy().data, digest_size=8).hexdigest()
+
+
+@contextmanager
+def poisoned_memory() -> Iterator[None]:
+    """Within the block new tensors are full of NaN, and algorithms deterministic where possible.
+
+    PyTorch ties the first to the second (`torch.utils.deterministic.fill_uninitialized_memory`).
+    """
+    was_on = torch.are_deterministic_algorithms_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # each operation without such an algorithm warns
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(mode=was_on)
