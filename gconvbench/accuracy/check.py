@@ -64,7 +64,8 @@ def prove(implementation: Implementation, proof: Proof, *, thorough: bool = Fals
     fresh = _fresh_memory(implementation, proof, results)
     flow, broken = check_flow(implementation, proof.probe, proof.probe_operands(), seed=proof.seed)
     layouts, wrong_layouts = _layouts(implementation, proof, thorough=thorough)
-    faults += [*repeats.faults, *fresh.faults, *([broken] if broken else []), *wrong_layouts]
+    faults += repeats.faults if faults else (*repeats.faults, *fresh.faults)
+    faults += [*([broken] if broken else []), *wrong_layouts]
     faults += _input_faults(proof, operands)
     agreement, disputes = _agreement(implementation, proof, results)
     if not faults:

@@ -93,19 +93,18 @@ def _sampled(case: Case, name: str, operands: Operands, seed: int) -> Expected:
 
 
 def _expected(case: Case, name: str, values: Tensor, places: Tensor | None) -> Expected:
-    if case.following:
-        floor = torch.linalg.vector_norm(values).item() / math.sqrt(len(values))
-    else:
-        share = values.numel() / math.prod(result_shape(case, name))
-        floor = expected_norm(case, name) * math.sqrt(share)
-    return Expected(case, name, values, places, floor)
+    """With the floor for as many groups as are in a row, and as much of them as is compared."""
+    whole = math.prod(result_shape(case, name))
+    groups = case.groups * values.numel() / whole / len(values)
+    return Expected(case, name, values, places, expected_norm(case, name) * math.sqrt(groups))
 
 
 def expected_norm(case: Case, name: str) -> float:
     """The 2-norm that one group of a result has in expectation on `normal_operands`.
 
     Operands are independent with variance 1 (weights: 1 / (C / g * R * S)), so each of the
-    products that enter a result adds the product of the variances to its expected square.
+    products that enter a result adds the product of the variances to its expected square. Layers
+    behind a shuffle keep the variance, but for what falls on padding.
     """
     pairs = case.batch * case.group_in_channels * case.group_out_channels
     products = pairs * valid_taps(case)

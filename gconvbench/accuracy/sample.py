@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_places", "result_shape", "values_at"]
 
-_MOST_PLACES = 4096
+_MOST_PLACES = 2048
 """Per result, all groups together."""
 _FEWEST_PLACES = 8
 """Per group."""

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from gconvbench.accuracy import reference
-from gconvbench.accuracy.reference import expected_norm, reference_results, split_groups
+from gconvbench.accuracy.expected import expected_norm
+from gconvbench.accuracy.reference import reference_results, split_groups
 from gconvbench.cases import DIRECTIONS, Case
 from gconvbench.implementations import result_names
 from gconvbench.implementations.base import RESULTS

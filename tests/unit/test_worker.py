@@ -143,7 +143,7 @@ def test_an_implementation_whose_support_check_raises_is_unsupported_by_name() -
     class Undecided(Failing):
         name = "undecided"
 
-        def why_unsupported(self, case: Case) -> str | None:
+        def why_unsupported(self, case: Case, device: str) -> str | None:
             raise self._error
 
     record = make_worker(Undecided(KeyError("x"))).measure(Measure(job("undecided"), 1))
