@@ -21,10 +21,11 @@ from gconvbench.records import SCHEMA, Footer, Header, Job, Line, Record, decode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Run", "RunWriter", "find_run", "list_runs", "load_run"]
+__all__ = ["Run", "RunWriter", "earlier_runs", "find_run", "list_runs", "load_run"]
 
 _SUFFIX = ".jsonl"
 _NUMBERED = re.compile(r"([^-]+-[^-]+)-(\d{1,9})")
+_EARLIER_RUNS = 20
 _LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 
 
@@ -160,6 +161,17 @@ class _AnyHeader(msgspec.Struct):
 def list_runs(results: Path) -> list[Path]:
     """All stored runs, oldest first."""
     return sorted((results / "runs").glob(f"*/*{_SUFFIX}"), key=_age)
+
+
+def earlier_runs(results: Path, run: Run) -> list[Run]:
+    """The latest runs of the same machine and seed before this one, newest first."""
+    paths = [path for path in list_runs(results) if path.parent.name == run.header.machine]
+    before = [path for path in paths if _age(path) < _age(run.path)][-_EARLIER_RUNS:]
+    found = []
+    for path in reversed(before):
+        with contextlib.suppress(UsageError):
+            found.append(load_run(path))
+    return [one for one in found if one.header.method.seed == run.header.method.seed]
 
 
 def _age(path: Path) -> tuple[str, int, str]:

@@ -16,13 +16,14 @@ A dense layer behind the shuffle lets everything reach everything, and that must
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gconvbench.accuracy.reference import output_groups, valid_taps
-from gconvbench.implementations import result_names
+from gconvbench.implementations import Operands, result_names
 from gconvbench.operands import case_generator
 from gconvbench.records import ISOLATED_IF_FINITE
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gconvbench.cases import Case
-    from gconvbench.implementations import Implementation, Operands
+    from gconvbench.implementations import Implementation
 
 __all__ = ["BROKEN", "ISOLATED", "check_flow"]
 
@@ -81,7 +82,7 @@ def check_flow(
     leak = None
     for poison in _poisons(case, seed):
         for is_finite in (True, False):
-            poisoned = _poisoned(operands, poison, is_finite=is_finite)
+            poisoned = _poisoned(case, operands, poison, is_finite=is_finite)
             results = implementation.launch(case, poisoned)()
             for name, result in zip(result_names(case), results, strict=True):
                 if name not in _REACHED[poison.source]:
@@ -122,16 +123,30 @@ def _channels(case: Case, source: str, local: Tensor) -> Tensor:
     return number * case.group_out_channels + local
 
 
-def _poisoned(operands: Operands, poison: _Poison, *, is_finite: bool) -> Operands:
+def _poisoned(case: Case, operands: Operands, poison: _Poison, *, is_finite: bool) -> Operands:
     source = getattr(operands, poison.source)
-    if not is_finite:
-        poisoned: dict[str, Any] = {poison.source: source.clone()}
-        poisoned[poison.source][:, poison.channels.to(source.device)] = poison.value
-        return replace(operands, **poisoned)
-    poisoned = {poison.source: torch.zeros_like(source)}
-    poisoned[poison.source][:, poison.channels.to(source.device)] = 1
-    poisoned["bias"] = None if operands.bias is None else torch.zeros_like(operands.bias)
-    return replace(operands.mapped(torch.ones_like), **poisoned)
+    channels = poison.channels.to(source.device)
+    changed: dict[str, Any] = {}
+    if is_finite:
+        changed = vars(operands.mapped(torch.ones_like)) | {
+            "bias": None if operands.bias is None else torch.zeros_like(operands.bias),
+            "grad_output": torch.full_like(operands.grad_output, _gradient(case)),
+        }
+        changed[poison.source] = torch.zeros_like(source)
+        changed[poison.source][:, channels] = _gradient(case) if poison.source != "x" else 1.0
+    else:
+        changed[poison.source] = source.clone()
+        changed[poison.source][:, channels] = poison.value
+    return replace(operands, **changed)
+
+
+def _gradient(case: Case) -> float:
+    """A power of two for the gradient's entries, of which a whole batch sums to less than 2^15.
+
+    A sum that overflows float16 would turn into NaN where it meets the zeros of a block diagonal.
+    """
+    pixels = case.batch * math.prod(case.output_size)
+    return 2.0 ** -max(0, pixels.bit_length() - 15)
 
 
 def _seen(name: str, result: Tensor, *, is_finite: bool) -> Tensor:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gconvbench.accuracy.expected import expect
-from gconvbench.accuracy.limit import SIGNIFICAND_BITS
-from gconvbench.cases import reduction_length
+from gconvbench.cases import SIGNIFICAND_BITS, reduction_length
 from gconvbench.implementations import RESULTS
 from gconvbench.operands import case_generator, make_operands
 

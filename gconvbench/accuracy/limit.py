@@ -15,22 +15,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gconvbench.cases import reduction_length
+from gconvbench.cases import SIGNIFICAND_BITS, reduction_length
 
 if TYPE_CHECKING:
     from gconvbench.cases import Case
     from gconvbench.implementations import Implementation
 
 __all__ = [
-    "SIGNIFICAND_BITS",
     "asked_precision",
     "error_limit",
     "precision_seen",
     "result_limit",
 ]
-
-SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
-"""Significand bits p, the leading one included; unit roundoff is 2^-p (IEEE 754-2019)."""
 
 _TF32_TERMS = 8
 _HALF_TERMS = 16

@@ -7,6 +7,7 @@ from gconvbench.cases.case import (
     MATH_MODES,
     MEMORY_FORMATS,
     OPERATIONS,
+    SIGNIFICAND_BITS,
     Case,
 )
 from gconvbench.cases.cost import flops, min_bytes, parameters, reduction_length
@@ -28,6 +29,7 @@ __all__ = [
     "MATH_MODES",
     "MEMORY_FORMATS",
     "OPERATIONS",
+    "SIGNIFICAND_BITS",
     "Axis",
     "Block",
     "Case",

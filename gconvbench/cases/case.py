@@ -15,6 +15,7 @@ __all__ = [
     "MATH_MODES",
     "MEMORY_FORMATS",
     "OPERATIONS",
+    "SIGNIFICAND_BITS",
     "Case",
     "Pair",
 ]
@@ -28,6 +29,8 @@ layer, or a depthwise 3x3 layer and a dense 1x1 layer."""
 DIRECTIONS = ("fprop", "dgrad", "wgrad", "training")
 DTYPES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """Storage types and their size in bytes."""
+SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
+"""Significand bits p, the leading one included; unit roundoff is 2^-p (IEEE 754-2019)."""
 MATH_MODES = ("ieee", "tf32")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 

@@ -23,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(commands.run)
+app.command("check")(commands.check)
 app.command("list")(commands.list_)
 app.command("show")(commands.show)
 app.command("environment")(commands.environment)

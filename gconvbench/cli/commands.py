@@ -14,7 +14,7 @@ import typer
 
 from gconvbench.cli import options as opt  # noqa: TC001 (typer reads the annotations)
 
-__all__ = ["environment", "list_", "run", "show"]
+__all__ = ["check", "environment", "list_", "run", "show"]
 
 
 def run(
@@ -23,17 +23,15 @@ def run(
     cases: opt.CasesOption = None,
     sweep: opt.SweepOption = None,
     axis: opt.AxisOption = None,
-    implementation: opt.ImplementationOption = "all",
+    implementation: opt.ImplementationOption = "default",
     device: opt.DeviceOption = None,
-    rounds: opt.RoundsOption = 3,
+    rounds: opt.RoundsOption = None,
     check_only: opt.CheckOnlyOption = False,
     cache: opt.CacheOption = None,
     target: opt.TargetOption = None,
     threads: opt.ThreadsOption = 1,
     seed: opt.SeedOption = 0,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="Seconds until a job counts as hung.")
-    ] = 600.0,
+    timeout: opt.TimeoutOption = 600.0,
     resume: Annotated[
         str | None,
         typer.Option("--resume", metavar="RUN", help="Finish an interrupted run, such as latest."),
@@ -57,7 +55,7 @@ def run(
     return running.start(
         selection,
         implementation=implementation,
-        rounds=rounds,
+        rounds=rounds or (1 if check_only else 3),
         cache=cache,
         target=target,
         threads=threads,
@@ -69,14 +67,53 @@ def run(
     )
 
 
+def check(
+    case: opt.CaseOption = None,
+    cases: opt.CasesOption = None,
+    sweep: opt.SweepOption = None,
+    axis: opt.AxisOption = None,
+    implementation: opt.ImplementationOption = "default",
+    device: opt.DeviceOption = None,
+    rounds: opt.RoundsOption = None,
+    threads: opt.ThreadsOption = 1,
+    seed: opt.SeedOption = 0,
+    timeout: opt.TimeoutOption = 600.0,
+    results: opt.ResultsOption = Path("results"),
+    json: opt.JsonOption = False,
+) -> int:
+    """Prove every implementation right, without timing; exit code 6 where one is wrong.
+
+    Without --case, --cases, --sweep or -a this is the sweep 'quick'.
+    """
+    from gconvbench.cli import run as running
+    from gconvbench.cli.selection import select
+
+    selection = select(
+        ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
+    )
+    return running.start(
+        selection,
+        implementation=implementation,
+        rounds=rounds or 1,
+        cache=None,
+        target=None,
+        threads=threads,
+        seed=seed,
+        check_only=True,
+        timeout_s=timeout,
+        results=results,
+        json=json,
+    )
+
+
 def list_(
     case: opt.CaseOption = None,
     cases: opt.CasesOption = None,
     sweep: opt.SweepOption = None,
     axis: opt.AxisOption = None,
-    implementation: opt.ImplementationOption = "all",
+    implementation: opt.ImplementationOption = "default",
     device: opt.DeviceOption = None,
-    rounds: opt.RoundsOption = 3,
+    rounds: opt.RoundsOption = None,
     check_only: opt.CheckOnlyOption = False,
     threads: opt.ThreadsOption = 1,
     results: opt.ResultsOption = Path("results"),
@@ -102,7 +139,7 @@ def list_(
     return listing.list_cases(
         selection,
         implementation=implementation,
-        rounds=rounds,
+        rounds=rounds or (1 if check_only else 3),
         threads=threads,
         check_only=check_only,
         results=results,
@@ -119,11 +156,27 @@ def show(
     csv: Annotated[
         bool, typer.Option("--csv", help="One row per record, for spreadsheets.")
     ] = False,
+    accuracy: Annotated[
+        bool, typer.Option("--accuracy", help="Errors instead of times, against earlier runs.")
+    ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="RUN", help="With --accuracy: this earlier run only."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Errors over reduction lengths, as .svg, .png or .pdf."
+        ),
+    ] = None,
 ) -> int:
     """Show a stored run: per case the implementations by time, and which to use."""
-    from gconvbench.cli.show import show_run
+    from gconvbench.cli import show as showing
 
-    return show_run(run, results, json=json, csv=csv)
+    if accuracy or against or plot:
+        showing.refuse_other_forms(json=json, csv=csv)
+        return showing.show_accuracy(run, results, against=against, plot=plot)
+    return showing.show_run(run, results, json=json, csv=csv)
 
 
 def environment(

@@ -47,7 +47,7 @@ def list_cases(  # noqa: PLR0913 (one argument per option)
                 implementations=chosen_implementations(
                     implementation, worker.ready.implementations
                 ),
-                rounds=1 if check_only else rounds,
+                rounds=rounds,
             )
             jobs = jobs_of(plan)
             reasons = dict(zip(jobs, worker.explain(jobs), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
 
     from gconvbench.protocol import Description
 
-__all__ = ["chosen_implementations", "default_device", "make_method"]
+__all__ = ["ALL", "DEFAULT", "chosen_implementations", "default_device", "make_method"]
 
+ALL = "all"
+"""Every implementation that can be used."""
+DEFAULT = "default"
+"""Every one but those that are measured on request only."""
 _CACHE_MODES = ("hot", "cold")
 _TARGETS = {"cpu": 0.02, "cuda": 0.005}
 """Default half-width of the median's interval, as a share of the median. On the CPU 40 samples
@@ -71,20 +76,25 @@ def make_method(  # noqa: PLR0913 (one argument per option)
 
 
 def chosen_implementations(text: str, known: Sequence[Description]) -> tuple[str, ...]:
-    """The names meant by `--implementation`.
+    """The names meant by `--implementation`: names, patterns, `default` and `all`, with commas.
 
     Raises:
         UsageError: a name that is not known, or whose module cannot be used.
     """
+    words = [word.strip() for word in text.split(",")]
+    return tuple(dict.fromkeys(name for word in words for name in _meant(word, known)))
+
+
+def _meant(word: str, known: Sequence[Description]) -> Sequence[str]:
     usable = [one.name for one in known if not one.problem]
-    if text == "all":
-        return tuple(usable)
-    problems = {one.name: one.problem for one in known if one.problem}
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        if name in problems:
-            message = f"implementation {name!r} cannot be used: {problems[name]}"
+    if word == ALL:
+        return usable
+    if word == DEFAULT:
+        return [one.name for one in known if not one.problem and not one.on_request]
+    for one in known:
+        if one.name == word and one.problem:
+            message = f"implementation {word!r} cannot be used: {one.problem}"
             raise UsageError(message)
-        if name not in usable:
-            raise UsageError(refused_name("implementation", name, [*usable, "all"]))
-    return names
+    if found := fnmatch.filter(usable, word):
+        return found
+    raise UsageError(refused_name("implementation", word, [*usable, DEFAULT, ALL]))

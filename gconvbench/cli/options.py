@@ -22,6 +22,7 @@ __all__ = [
     "SweepOption",
     "TargetOption",
     "ThreadsOption",
+    "TimeoutOption",
 ]
 
 CaseOption = Annotated[
@@ -49,7 +50,13 @@ AxisOption = Annotated[
     ),
 ]
 ImplementationOption = Annotated[
-    str, typer.Option("--implementation", metavar="A,B|all", help="Which ways of computing it.")
+    str,
+    typer.Option(
+        "--implementation",
+        metavar="A,B|all",
+        help="Ways of computing it: names or patterns; default leaves out what is compiled, "
+        "which takes seconds a case.",
+    ),
 ]
 DeviceOption = Annotated[
     str | None,
@@ -58,7 +65,16 @@ DeviceOption = Annotated[
     ),
 ]
 RoundsOption = Annotated[
-    int, typer.Option("--rounds", min=1, max=1000, help="Fresh worker processes per job.")
+    int | None,
+    typer.Option(
+        "--rounds",
+        min=1,
+        max=1000,
+        help="Fresh worker processes per job.  [default: 3; 1 without timing]",
+    ),
+]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="Seconds until a job counts as hung.")
 ]
 CheckOnlyOption = Annotated[
     bool, typer.Option("--check-only", help="Prove implementations right without timing them.")

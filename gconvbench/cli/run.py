@@ -8,22 +8,26 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gconvbench.cases import case_id
-from gconvbench.cli.method import chosen_implementations, default_device, make_method
+from gconvbench.cli.method import DEFAULT, chosen_implementations, default_device, make_method
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, NotComparableError, UsageError, worst
 from gconvbench.records import FAILED_OUTCOMES, Header, Job, Plan, PlannedCase, Record, encode_line
+from gconvbench.report.accuracy_table import print_accuracy
 from gconvbench.report.progress import progress
 from gconvbench.report.table import make_console, print_run
 from gconvbench.runner import WorkerProcess, device_lock, execute, jobs_of
 from gconvbench.runner.execute import open_jobs, why_other_environment
-from gconvbench.store import Run, RunWriter, find_run, load_run
+from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import FrameType
 
+    from rich.console import Console
+
     from gconvbench.cli.selection import Selection
-    from gconvbench.protocol import Ready
+    from gconvbench.protocol import Description, Ready
     from gconvbench.records import Method
     from gconvbench.runner import Observer
 
@@ -60,20 +64,19 @@ def start(  # noqa: PLR0913 (one argument per option)
             name, cache=cache, target=target, threads=threads, seed=seed, check_only=check_only
         )
         with device_lock(name), WorkerProcess(name, method) as worker:
+            known = worker.ready.implementations
             plan = Plan(
                 cases=planned_cases(selection),
-                implementations=chosen_implementations(
-                    implementation, worker.ready.implementations
-                ),
-                rounds=1 if check_only else rounds,
+                implementations=chosen_implementations(implementation, known),
+                rounds=rounds,
                 sweeps=selection.sweeps,
             )
+            _note_on_request(implementation, known)
             unsupported = _unsupported(plan, worker)
             writer = RunWriter.create(results, _header(plan, method, name, worker.ready))
             for record in unsupported:
                 writer.append(record)
-            stored = load_run(writer.path)
-            codes.append(_carry_out(stored, writer, worker, timeout_s=timeout_s, json=json))
+            codes.append(_carry_out(writer, worker, timeout_s=timeout_s, json=json))
         if codes[-1] in _INTERRUPTED:
             break
     return worst(codes)
@@ -95,7 +98,7 @@ def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> Ex
         _note_commit(stored, worker.ready)
         writer = RunWriter(stored.path)
         writer.mend()
-        return _carry_out(stored, writer, worker, timeout_s=timeout_s, json=json)
+        return _carry_out(writer, worker, timeout_s=timeout_s, json=json)
 
 
 def _refuse_missing(stored: Run, ready: Ready) -> None:
@@ -159,9 +162,10 @@ def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
 
 
 def _carry_out(
-    stored: Run, writer: RunWriter, worker: WorkerProcess, *, timeout_s: float, json: bool
+    writer: RunWriter, worker: WorkerProcess, *, timeout_s: float, json: bool
 ) -> ExitCode:
     """Do what is left of a run, telling what happens, and leave with the run's exit code."""
+    stored = load_run(writer.path)
     header = stored.header
     console = make_console(sys.stderr)
     left = len(open_jobs(header.plan, stored.records))
@@ -183,7 +187,7 @@ def _carry_out(
 def _finish(stored: Run, *, json: bool, already_printed: bool = False) -> ExitCode:
     if not json:
         with tolerate_closed_pipe():
-            print_run(stored, make_console(sys.stdout))
+            _show(stored, make_console(sys.stdout))
             print(f"stored in {stored.path}")
     elif already_printed:
         _print_line(stored.footer)
@@ -191,6 +195,14 @@ def _finish(stored: Run, *, json: bool, already_printed: bool = False) -> ExitCo
         for line in (stored.header, *stored.records, stored.footer):
             _print_line(line)
     return run_exit_code(stored.records)
+
+
+def _show(stored: Run, console: Console) -> None:
+    """Times, or errors where nothing was to be timed."""
+    if stored.header.method.check_only:
+        print_accuracy(stored, console, earlier=earlier_runs(stored.path.parents[2], stored))
+    else:
+        print_run(stored, console)
 
 
 def run_exit_code(records: tuple[Record, ...]) -> ExitCode:
@@ -229,6 +241,12 @@ def _note_excluded(selection: Selection) -> None:
         _note(f"left out {count} combination(s): {reason}")
     if len(reasons) > 5:  # noqa: PLR2004 (as many as are shown)
         _note(f"{len(reasons) - 5} more reasons; gconvbench list shows all")
+
+
+def _note_on_request(implementation: str, known: Sequence[Description]) -> None:
+    names = [one.name for one in known if one.on_request and not one.problem]
+    if implementation == DEFAULT and names:
+        _note(f"left out {', '.join(names)}, which take seconds a case; --implementation all")
 
 
 def _note(text: str) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.cases import Case, parse_case
-from gconvbench.records import FAILED_OUTCOMES, ISOLATED_IF_FINITE, MEASURED_OUTCOMES, PlannedCase
+from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES, PlannedCase
+from gconvbench.report.accuracy import accuracy_labels, process_labels
 from gconvbench.stats import Estimate, estimate_over_rounds, paired_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gconvbench.records import Record
     from gconvbench.store import Run
@@ -140,12 +141,11 @@ def _row(name: str, records: list[Record], native: dict[str, Estimate]) -> Row:
     )
 
 
-def _labels(records: Iterable[Record]) -> tuple[str, ...]:
-    found = set()
+def _labels(records: Sequence[Record]) -> tuple[str, ...]:
+    found = set(process_labels(records))
     for record in records:
         found |= {label for timing in record.timings for label in timing.labels}
-        if record.accuracy and record.accuracy.flow == ISOLATED_IF_FINITE:
-            found.add("NaN leaks between groups (0 * NaN)")
+        found |= set(accuracy_labels(record))
     return tuple(sorted(found))
 
 

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from gconvbench.stats import Estimate
     from gconvbench.store import Run
 
-__all__ = ["aligned", "make_console", "print_run", "print_unsupported"]
+__all__ = [
+    "aligned",
+    "make_console",
+    "print_origin",
+    "print_run",
+    "print_state",
+    "print_unsupported",
+]
 
 _LABEL_MARKS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -56,7 +63,7 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Container[int] = ()) -> lis
 def print_run(run: Run, console: Console) -> None:
     """A stored run: where it came from, each case, the networks' answers, what to know of it."""
     summaries = summarise(run)
-    _print_origin(run, console)
+    print_origin(run, console)
     marks = _marks(summaries)
     for summary in summaries:
         _print_case(summary, run.header.method.cache_modes, marks, console)
@@ -67,7 +74,8 @@ def print_run(run: Run, console: Console) -> None:
     _print_totals(run, summaries, console)
 
 
-def _print_origin(run: Run, console: Console) -> None:
+def print_origin(run: Run, console: Console) -> None:
+    """Which run, where, with what."""
     header, facts = run.header, run.header.environment
     identity, software = facts.identity, facts.under_test
     commit = str(software.get("commit") or "none")[:10]
@@ -203,6 +211,11 @@ def _print_totals(run: Run, summaries: Sequence[CaseSummary], console: Console) 
     if fastest:
         ranking = sorted(fastest.items(), key=lambda item: -item[1])
         console.print("fastest: " + ", ".join(f"{name} in {count}" for name, count in ranking))
+    print_state(run, console)
+
+
+def print_state(run: Run, console: Console) -> None:
+    """What a reader should know of the file."""
     if run.unreadable:
         console.print(f"{run.unreadable} line(s) could not be read and were left out")
     if run.footer is None:
