@@ -281,13 +281,26 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field="kind"):
-    """What one job left behind in one round (counted from 1)."""
+    """What one job left behind in one round (counted from 1).
+
+    Attributes:
+        job: which case, in which way.
+        round: in which process.
+        outcome: how it ended.
+        detail: the reason, where it was no measurement.
+        accuracy: the proof.
+        proof_s: how long the proof took; the first job of a case bears the reference.
+        first_launch_s: how long preparing and the first launch took.
+        timings: one per cache mode.
+        telemetry: what the machine did meanwhile.
+    """
 
     job: Job
     round: Annotated[int, msgspec.Meta(ge=1)]
     outcome: Outcome
     detail: str = ""
     accuracy: Accuracy | None = None
+    proof_s: float | None = None
     first_launch_s: float | None = None
     timings: tuple[Timing, ...] = ()
     telemetry: Telemetry | None = None

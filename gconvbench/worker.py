@@ -43,7 +43,7 @@ from gconvbench.protocol import (
     SetUp,
     Support,
 )
-from gconvbench.records import Accuracy, Job, Method, Outcome, Record, Timing
+from gconvbench.records import Job, Method, Outcome, Record, Timing
 from gconvbench.stopping import MedianPrecision
 from gconvbench.telemetry import Watch
 from gconvbench.timing import Clock, HostClock, take_samples, warm_up
@@ -109,7 +109,8 @@ class Worker:
         set_math_mode(case.math_mode, self._device)
         if reason := self._why_no_proof(case):
             return Record(job=job, round=number, outcome="out_of_memory", detail=reason)
-        proof = self._proof or Proof.of(case, device=self._device, seed=self._method.seed)
+        with _time_of() as preparing:
+            proof = self._proof or Proof.of(case, device=self._device, seed=self._method.seed)
         self._proof = proof
         implementation = self._table.implementations[job.implementation]
         operands = proof.operands.copy()
@@ -117,23 +118,27 @@ class Worker:
             launch = implementation.launch(case, operands)
             launch()
             self._synchronize()
-        accuracy = prove(implementation, proof, thorough=self._method.check_only)
+        with _time_of() as proving:
+            accuracy = prove(implementation, proof, thorough=self._method.check_only)
+        proof_s = preparing[0] + proving[0]
         timings: tuple[Timing, ...] = ()
         if not accuracy.faults and not self._method.check_only:
             timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
             faults = prove_again(implementation, proof, launch, operands)
             accuracy = msgspec.structs.replace(accuracy, faults=faults)
         if accuracy.faults:
-            detail = "; ".join(accuracy.faults)
-            return _record(job, number, "wrong", accuracy, detail=detail)
-        if self._method.check_only:
-            return _record(job, number, "checked", accuracy)
+            outcome: Outcome = "wrong"
+            timings = ()
+        else:
+            outcome = "checked" if self._method.check_only else "measured"
         return Record(
             job=job,
             round=number,
-            outcome="measured",
+            outcome=outcome,
+            detail="; ".join(accuracy.faults),
             accuracy=accuracy,
-            first_launch_s=first[0],
+            proof_s=proof_s,
+            first_launch_s=first[0] if timings else None,
             timings=timings,
         )
 
@@ -180,12 +185,6 @@ def _time_of() -> Iterator[list[float]]:
     start = time.perf_counter()
     yield taken
     taken.append(time.perf_counter() - start)
-
-
-def _record(
-    job: Job, number: int, outcome: Outcome, accuracy: Accuracy, *, detail: str = ""
-) -> Record:
-    return Record(job=job, round=number, outcome=outcome, accuracy=accuracy, detail=detail)
 
 
 def _clock(device: str, mode: str) -> Clock:

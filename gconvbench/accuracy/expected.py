@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from gconvbench.accuracy.reference import reference_results, split_groups, valid_taps
-from gconvbench.accuracy.sample import draw_places, result_shape, values_at
-from gconvbench.cases import flops
+from gconvbench.accuracy.sample import draw_places, places_per_group, result_shape, values_at
+from gconvbench.cases import reduction_length
 from gconvbench.implementations import result_names
 
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Expected", "expect", "expected_norm", "same_as"]
 
-_FULL_FLOPS = 1 << 25
+_FULL_PRODUCTS = 1 << 24
 """Up to here every element is computed; beyond, a sample (a full reference in float64 takes one to
-two nanoseconds per operation, with the copies of its windows)."""
+two nanoseconds per product, with the copies of its windows)."""
+_GATHERED = 8
+"""How much longer a product takes whose operands are gathered by index."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,23 @@ def expect(case: Case, operands: Operands, *, seed: int) -> dict[str, Expected]:
 
     Layers behind a shuffle mix all groups, so that no element can be computed alone: always full.
     """
-    if flops(case) <= _FULL_FLOPS or case.following:
-        full = reference_results(case, operands)
-        rows = {name: split_groups(case, name, result) for name, result in full.items()}
-        return {name: _expected(case, name, values, None) for name, values in rows.items()}
-    return {name: _sampled(case, name, operands, seed) for name in result_names(case)}
+    names = result_names(case)
+    sampled = [name for name in names if _is_sampled(case, name)]
+    full = reference_results(case, operands, [name for name in names if name not in sampled])
+    found = {
+        name: _expected(case, name, split_groups(case, name, result), None)
+        for name, result in full.items()
+    }
+    return found | {name: _sampled(case, name, operands, seed) for name in sampled}
+
+
+def _is_sampled(case: Case, name: str) -> bool:
+    """Whether the result is too large to be computed in full, and a sample is worth its while."""
+    if case.following or name == "grad_bias":
+        return False
+    full = math.prod(case.output_shape) * math.prod(case.weight_shape[1:])
+    gathered = case.groups * places_per_group(case, name) * reduction_length(case, name)
+    return full > max(_FULL_PRODUCTS, _GATHERED * gathered)
 
 
 def same_as(case: Case, name: str, result: Tensor) -> Expected:
@@ -83,11 +97,6 @@ def same_as(case: Case, name: str, result: Tensor) -> Expected:
 
 
 def _sampled(case: Case, name: str, operands: Operands, seed: int) -> Expected:
-    if name == "grad_bias":
-        bias = operands.grad_output.sum(dim=(0, 2, 3), dtype=torch.float64)
-        if case.shuffles:
-            bias = bias.view(-1, case.groups).T.flatten()
-        return _expected(case, name, bias.view(case.groups, -1), None)
     places = draw_places(case, name, seed=seed)
     return _expected(case, name, values_at(case, name, operands, places), places)
 

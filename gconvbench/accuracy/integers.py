@@ -77,10 +77,13 @@ def _draw(case: Case, generator: Generator, device: str, *, thinning: float) -> 
         return min(1.0, thinning * budget / longest)
 
     def integers(operand: str, shape: tuple[int, ...]) -> Tensor:
-        magnitude = torch.randint(1, _LARGEST + 1, shape, generator=generator)
-        sign = torch.randint(0, 2, shape, generator=generator) * 2 - 1
-        kept = torch.rand(shape, generator=generator) < density(operand)
-        return (magnitude * sign * kept).float()
+        drawn = torch.randint(
+            -_LARGEST, _LARGEST, shape, generator=generator, dtype=torch.int8
+        )  # 0 and above stand for the positive ones
+        numbers = (drawn + (drawn >= 0)).float()
+        if density(operand) < 1:
+            numbers *= torch.rand(shape, generator=generator) < density(operand)
+        return numbers
 
     return make_operands(
         case,

@@ -19,7 +19,7 @@ import torch.nn.functional as F  # noqa: N812
 from gconvbench.implementations import result_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -38,15 +38,21 @@ BLOCK_BYTES = 1 << 28
 """At most this much unfolded input at a time."""
 
 
-def reference_results(case: Case, operands: Operands) -> dict[str, Tensor]:
-    """The results of `case` on these operands in float64, by name (see `result_names`).
+def reference_results(
+    case: Case, operands: Operands, names: Sequence[str] | None = None
+) -> dict[str, Tensor]:
+    """The results of `case` on these operands in float64, by name.
 
     Layers behind a shuffle are computed one after the other, forwards and backwards.
 
     Args:
         case: the problem.
         operands: already rounded to the dtype under test.
+        names: which results; all of `result_names` unless given.
     """
+    names = result_names(case) if names is None else names
+    if not names:
+        return {}
     x, weight, grad = (
         tensor.double().contiguous()
         for tensor in (operands.x, operands.weight, operands.grad_output)
@@ -71,7 +77,7 @@ def reference_results(case: Case, operands: Operands) -> dict[str, Tensor]:
         "grad_weight": lambda: _grad_weight(case, x, grad),
         "grad_bias": lambda: grad.sum(dim=(0, 2, 3)),
     }
-    return {name: compute[name]() for name in result_names(case)}
+    return {name: compute[name]() for name in names}
 
 
 def output_groups(case: Case) -> Tensor:

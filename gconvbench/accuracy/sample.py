@@ -7,6 +7,7 @@ in the group's first and last channels, where unwritten borders and wrong tails 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
     from gconvbench.implementations import Operands
 
-__all__ = ["draw_places", "result_shape", "values_at"]
+__all__ = ["draw_places", "places_per_group", "result_shape", "values_at"]
 
 _MOST_PLACES = 2048
 """Per result, all groups together."""
 _FEWEST_PLACES = 8
 """Per group."""
-_PRODUCTS = 1 << 28
-"""Products summed for all places of one result: a second or two in float64."""
+_MOST_PRODUCTS = 1 << 26
+"""Summed for all places of one result: about a second, since each is gathered by its index."""
 
 
 def result_shape(case: Case, name: str) -> tuple[int, ...]:
@@ -46,8 +47,7 @@ def result_shape(case: Case, name: str) -> tuple[int, ...]:
 def draw_places(case: Case, name: str, *, seed: int) -> Tensor:
     """Indices `(g, m, 4)` into a four-dimensional result: m places in each group."""
     shape, channel = _group_shape(case, name)
-    affordable = _PRODUCTS // (reduction_length(case, name) * case.groups)
-    count = max(_FEWEST_PLACES, min(_MOST_PLACES // case.groups, affordable))
+    count = places_per_group(case, name)
     generator = case_generator(case, seed + 3)
     sides = torch.tensor(shape)
     places = (torch.rand(case.groups, count, 4, generator=generator) * sides).long()
@@ -59,6 +59,13 @@ def draw_places(case: Case, name: str, *, seed: int) -> Tensor:
     number = torch.arange(case.groups).view(-1, 1)
     places[..., channel] = _global_channel(case, name, number, places[..., channel])
     return places
+
+
+def places_per_group(case: Case, name: str) -> int:
+    """m: as many as time allows, a few at least, and no more than a group has elements."""
+    affordable = _MOST_PRODUCTS // (reduction_length(case, name) * case.groups)
+    count = max(_FEWEST_PLACES, min(_MOST_PLACES // case.groups, affordable))
+    return min(count, math.prod(_group_shape(case, name)[0]))
 
 
 def _group_shape(case: Case, name: str) -> tuple[tuple[int, int, int, int], int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from gconvbench.cases import DIRECTIONS
+from gconvbench.cases import DIRECTIONS, parse_case
 from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.report import format as fmt
 from gconvbench.report.accuracy import (
@@ -34,6 +34,8 @@ __all__ = ["print_accuracy"]
 
 _MOST_ROWS = 12
 _NOTHING = "-"
+_SHORT_S, _LONG_S = 0.5e-3, 2e-3
+"""Jobs of about a millisecond."""
 
 
 def print_accuracy(run: Run, console: Console, *, earlier: Sequence[Run] = ()) -> None:
@@ -181,9 +183,26 @@ def _print_totals(run: Run, console: Console) -> None:
     cases = {record.job.case for record in run.records}
     counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     console.print(f"\n{len(cases)} cases; records: {counted or 'none'}")
-    took = [record.telemetry.wall_s for record in run.records if record.telemetry]
-    if run.header.method.check_only and took:
+    took = [record.proof_s for record in run.records if record.proof_s is not None]
+    if took:
         console.print(
             f"proofs took {fmt.seconds(sum(took))}: median {fmt.seconds(statistics.median(took))}, "
             f"longest {fmt.seconds(max(took))}"
         )
+    if costs := _costs_of_a_millisecond(run):
+        console.print(
+            f"  those of {len(costs)} fprop jobs of 0.5 to 2 ms: median "
+            f"{fmt.seconds(statistics.median(costs))}, longest {fmt.seconds(max(costs))}"
+        )
+
+
+def _costs_of_a_millisecond(run: Run) -> list[float]:
+    """Seconds that the proof took of each timed forward job of about a millisecond."""
+    return [
+        record.proof_s
+        for record in run.records
+        if record.proof_s is not None
+        and record.timings
+        and parse_case(record.job.case).direction == "fprop"
+        and _SHORT_S <= record.timings[0].median_s <= _LONG_S
+    ]
