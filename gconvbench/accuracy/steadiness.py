@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -60,10 +60,14 @@ def poisoned_memory() -> Iterator[None]:
     PyTorch ties the first to the second (`torch.utils.deterministic.fill_uninitialized_memory`).
     """
     was_on = torch.are_deterministic_algorithms_enabled()
+    memory: Any = torch.utils.deterministic  # its attribute is made at run time
+    was_filled = memory.fill_uninitialized_memory
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each operation without such an algorithm warns
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        memory.fill_uninitialized_memory = True
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(mode=was_on)
+            memory.fill_uninitialized_memory = was_filled
