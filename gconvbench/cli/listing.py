@@ -71,7 +71,8 @@ def list_implementations(device: str | None, *, json: bool) -> int:
         return 0
     console = make_console(sys.stdout)
     for one in known:
-        console.print(f"[bold]{one.name}[/bold]  {', '.join(one.operations)}  ({one.source})")
+        when = ", on request" if one.on_request else ""
+        console.print(f"[bold]{one.name}[/bold]  {', '.join(one.operations)}  ({one.source}{when})")
         problem = f"cannot be used: {one.problem}" if one.problem else ""
         console.print(f"  {escape(problem or one.idea)}")
     return 0

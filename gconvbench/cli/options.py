@@ -37,7 +37,7 @@ SweepOption = Annotated[
     typer.Option(
         "--sweep",
         metavar="NAME|FILE.toml",
-        help="A named sweep (quick, forum, groups, full) or a sweep file; repeatable.",
+        help="A named sweep (see list --sweeps) or a sweep file; repeatable.",
     ),
 ]
 AxisOption = Annotated[

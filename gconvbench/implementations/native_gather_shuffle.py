@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,10 +27,4 @@ class NativeGatherShuffle(Implementation):
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """A convolution and a copy."""
         y = convolve(case, x, weight, bias)
-        return torch.gather(y, 1, _order(case, x.device).view(1, -1, 1, 1).expand_as(y))
-
-
-@lru_cache(maxsize=4)
-def _order(case: Case, device: torch.device) -> Tensor:
-    """A layer's buffer, made once."""
-    return shuffle_order(case, device)
+        return torch.gather(y, 1, shuffle_order(case, x.device).view(1, -1, 1, 1).expand_as(y))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,10 +26,4 @@ class NativeIndexShuffle(Implementation):
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """A convolution and a copy."""
-        return torch.index_select(convolve(case, x, weight, bias), 1, _order(case, x.device))
-
-
-@lru_cache(maxsize=4)
-def _order(case: Case, device: torch.device) -> Tensor:
-    """A layer's buffer, made once."""
-    return shuffle_order(case, device)
+        return torch.index_select(convolve(case, x, weight, bias), 1, shuffle_order(case, x.device))

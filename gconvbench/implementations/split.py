@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 import torch.nn.functional as F  # noqa: N812
 
+from gconvbench.implementations.base import MEMORY_FORMATS
+
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from gconvbench.cases import Case
 
-__all__ = ["convolve_groups"]
+__all__ = ["convolve_groups", "empty_output"]
 
 
 def convolve_groups(
@@ -33,3 +35,13 @@ def convolve_groups(
         slices = tuple(one.contiguous(memory_format=copied) for one in slices)
     operands = zip(slices, weights, biases, strict=True)
     return [F.conv2d(*one, case.stride, case.padding, case.dilation) for one in operands]
+
+
+def empty_output(case: Case, x: Tensor) -> Tensor:
+    """Memory for the whole output `(N, K, P, Q)`, in the case's memory format."""
+    return torch.empty(
+        (x.shape[0], *case.output_shape[1:]),
+        dtype=x.dtype,
+        device=x.device,
+        memory_format=MEMORY_FORMATS[case.memory_format],
+    )

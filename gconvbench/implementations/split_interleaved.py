@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
-from gconvbench.implementations.base import MEMORY_FORMATS, Implementation
-from gconvbench.implementations.split import convolve_groups
+from gconvbench.implementations.base import Implementation
+from gconvbench.implementations.split import convolve_groups, empty_output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,12 +24,7 @@ class SplitInterleaved(Implementation):
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """2 g launches."""
-        y = torch.empty(
-            (x.shape[0], *case.output_shape[1:]),
-            dtype=x.dtype,
-            device=x.device,
-            memory_format=MEMORY_FORMATS[case.memory_format],
-        )
+        y = empty_output(case, x)
         for group, part in enumerate(convolve_groups(case, x, weight, bias)):
             y[:, group :: case.groups] = part
         return y

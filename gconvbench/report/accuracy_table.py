@@ -183,6 +183,7 @@ def _print_totals(run: Run, console: Console) -> None:
     cases = {record.job.case for record in run.records}
     counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     console.print(f"\n{len(cases)} cases; records: {counted or 'none'}")
+    _print_precision(run, console)
     took = [record.proof_s for record in run.records if record.proof_s is not None]
     if took:
         console.print(
@@ -194,6 +195,17 @@ def _print_totals(run: Run, console: Console) -> None:
             f"  those of {len(costs)} fprop jobs of 0.5 to 2 ms: median "
             f"{fmt.seconds(statistics.median(costs))}, longest {fmt.seconds(max(costs))}"
         )
+
+
+def _print_precision(run: Run, console: Console) -> None:
+    seen: dict[str, int] = {}
+    for record in run.records:
+        if record.outcome in MEASURED_OUTCOMES and record.accuracy:
+            for tensor in record.accuracy.tensors:
+                seen[tensor.precision] = seen.get(tensor.precision, 0) + 1
+    counted = ", ".join(f"{name} in {count}" for name, count in seen.items() if name)
+    if counted:
+        console.print(f"precision, by their errors: {counted} results, as asked or better")
 
 
 def _costs_of_a_millisecond(run: Run) -> list[float]:

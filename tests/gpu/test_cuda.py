@@ -58,3 +58,26 @@ def test_the_fingerprint_names_the_card_and_the_driver() -> None:
     environment = read_environment("cuda", threads=1)
     assert environment.identity["device_name"] == torch.cuda.get_device_name()
     assert environment.under_test["driver"]
+
+
+def test_tf32_that_answers_an_ieee_request_is_named() -> None:
+    case = Case(batch=4, in_channels=256, out_channels=256, padding=(1, 1))
+    set_math_mode("ieee", "cuda")
+    proof = Proof.of(case, device="cuda", seed=0)
+    set_math_mode("tf32", "cuda")
+    try:
+        accuracy = prove(BUILT_IN[0], proof)
+    finally:
+        set_math_mode("ieee", "cuda")
+    assert accuracy.tensors[0].precision == "tf32"
+    assert "the precision of tf32, where ieee was asked for" in accuracy.faults[0]
+
+
+def test_large_problems_are_sampled_on_the_device() -> None:
+    case = Case(
+        groups=32, batch=32, in_channels=256, out_channels=256, height=56, width=56,
+        padding=(1, 1), direction="training", bias=True, dtype="bfloat16",
+    )  # fmt: skip
+    proof = Proof.of(case, device="cuda", seed=0)
+    assert proof.expected["output"].places is not None
+    assert not prove(BUILT_IN[0], proof, thorough=True).faults
