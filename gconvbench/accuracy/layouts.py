@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["LAYOUTS", "RIGHT", "check_layouts"]
 
 RIGHT = "right"
+_PLANES = 4
+"""Dimensions of a tensor that has a plane."""
 
 
 def _sliced(tensor: Tensor) -> Tensor:
@@ -39,7 +41,7 @@ def _sliced(tensor: Tensor) -> Tensor:
 
 
 def _stepped(tensor: Tensor) -> Tensor:
-    """Every other column of twice as many."""
+    """Every other column, or element, of twice as many."""
     return tensor.new_zeros((*tensor.shape[:-1], 2 * tensor.shape[-1]))[..., ::2].copy_(tensor)
 
 
@@ -62,7 +64,7 @@ LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "transposed": _transposed,
     "other memory format": _other_format,
 }
-"""How the four-dimensional operands lie in memory; their values stay the same."""
+"""How the operands lie in memory; their values stay the same."""
 
 
 def check_layouts(implementation: Implementation, proof: Proof) -> dict[str, str]:
@@ -82,12 +84,8 @@ def check_layouts(implementation: Implementation, proof: Proof) -> dict[str, str
 
 
 def _laid_out(operands: Operands, change: Callable[[Tensor], Tensor]) -> Operands:
-    return replace(
-        operands,
-        x=change(operands.x),
-        weight=change(operands.weight),
-        grad_output=change(operands.grad_output),
-    )
+    """Every operand laid out by `change`; a bias, which has one dimension, in steps of 2."""
+    return operands.mapped(lambda one: change(one) if one.dim() == _PLANES else _stepped(one))
 
 
 def _expanded(operands: Operands) -> Operands:

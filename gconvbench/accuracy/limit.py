@@ -54,9 +54,9 @@ def result_limit(
 ) -> float:
     """The largest relative 2-norm error of one result of one implementation.
 
-    Layers behind a shuffle add their own limit: their output's on the way forward, their input
-    gradient's on the way back (relative errors add at most; weights are random, so that a layer
-    does not favour the error over the signal).
+    Layers behind a shuffle bring their own: their output's on the way forward, their input
+    gradient's on the way back. Independent relative errors add as squares; weights are random, so
+    that a layer does not favour the error over the signal.
 
     Args:
         case: the problem.
@@ -67,15 +67,17 @@ def result_limit(
     """
     through = "output" if tensor == "output" else "grad_input"
     parts = [(case, tensor), *((layer, through) for layer in case.following)]
-    return sum(
-        error_limit(
-            layer,
-            name,
-            device=device,
-            roundings=implementation.roundings(layer, name, device),
-            precision=precision,
+    return math.hypot(
+        *(
+            error_limit(
+                layer,
+                name,
+                device=device,
+                roundings=implementation.roundings(layer, name, device),
+                precision=precision,
+            )
+            for layer, name in parts
         )
-        for layer, name in parts
     )
 
 

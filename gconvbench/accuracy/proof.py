@@ -76,9 +76,9 @@ class Proof:
         )
 
     def probe_operands(self) -> Operands:
-        """Normal operands of the probe."""
+        """Normal operands of the probe, in memory of their own."""
         if self.probe == self.case:
-            return self.operands
+            return self.operands.copy()
         return normal_operands(self.probe, seed=self.seed, device=self.device)
 
 

@@ -38,7 +38,7 @@ class Repeats(NamedTuple):
 def repeat(case: Case, launch: Launch, first: tuple[Tensor, ...]) -> Repeats:
     """Launch again and again, and compare with the results of the first time, bit by bit."""
     count = max(_FEWEST_REPEATS, min(_MOST_REPEATS, _REPEATED_FLOPS // max(1, flops(case))))
-    repeated = (launch() for _ in range(count))
+    repeated = (tuple(result.clone() for result in launch()) for _ in range(count))
     return Repeats(count, tuple(one for one in repeated if not same_bits(one, first)))
 
 
