@@ -1,4 +1,4 @@
-"""What the README shows of a stored run is what `show` prints of it."""
+"""What README and docs show of stored runs is what `show` prints of them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.functional.conftest import ROOT
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Command
 
 
-def test_the_readme_s_results_are_those_of_a_stored_run(gconvbench: Command) -> None:
-    text = (ROOT / "README.md").read_text("utf-8")
-    blocks = re.findall(r"```\n\$ gconvbench show (\S+)\n(.*?)```", text, re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/accuracy.md"])
+def test_the_results_of_a_page_are_those_of_stored_runs(gconvbench: Command, page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    blocks = re.findall(r"```\n\$ gconvbench show (.+)\n(.*?)```", text, re.DOTALL)
     assert blocks
-    for run, block in blocks:
-        shown = gconvbench("show", run, "--results", str(ROOT / "results"))
+    for arguments, block in blocks:
+        shown = gconvbench("show", *arguments.split(), "--results", str(ROOT / "results"))
         assert shown.code == 0, shown.err
         for part in re.split(r"^\.\.\.\n", block, flags=re.MULTILINE):
             assert part in shown.out
