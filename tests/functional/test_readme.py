@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("page", ["README.md", "docs/accuracy.md"])
 def test_the_results_of_a_page_are_those_of_stored_runs(gconvbench: Command, page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
-    blocks = re.findall(r"```\n\$ gconvbench show (.+)\n(.*?)```", text, re.DOTALL)
+    blocks = re.findall(r"```\n\$ gconvbench show ([^\n]+)\n(.*?)```", text, re.DOTALL)
     assert blocks
     for arguments, block in blocks:
         shown = gconvbench("show", *arguments.split(), "--results", str(ROOT / "results"))

@@ -82,11 +82,14 @@ def test_different_cases_have_different_ids(one: Case, other: Case) -> None:
 
 @REPEATABLE
 @given(cases(), st.integers(1, 8))
-def test_groups_divide_the_work_and_count_multiplies_it(case: Case, factor: int) -> None:
-    ungrouped = replace(case, groups=1)
-    assert flops(case) * case.groups == flops(ungrouped)
-    wider = replace(case, out_channels=case.out_channels * factor)
-    assert flops(wider) == flops(case) * factor
+def test_groups_divide_the_work_but_not_that_of_the_layers_behind(case: Case, factor: int) -> None:
+    alone = replace(case, operation="conv")
+    ungrouped = replace(alone, groups=1)
+    assert flops(alone) * case.groups == flops(ungrouped)
+    wider = replace(alone, out_channels=case.out_channels * factor)
+    assert flops(wider) == flops(alone) * factor
+    behind = flops(replace(case, groups=1)) - flops(ungrouped)
+    assert flops(case) - flops(alone) == behind
 
 
 @REPEATABLE

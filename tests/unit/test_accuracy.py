@@ -99,7 +99,7 @@ def test_a_case_whose_reference_is_zero_is_judged_absolutely() -> None:
         stride=(2, 2),
     )  # fmt: skip
     proof = Proof.of(case, device="cpu", seed=0)
-    assert not proof.reference["output"].any()
+    assert not proof.expected["output"].values.any()
     right, wrong = prove(NATIVE, proof), prove(_PlusOne(), proof)
     assert not right.faults
     assert right.tensors[0].group_error == 0
@@ -172,17 +172,27 @@ def test_one_bad_group_is_not_diluted_by_the_others() -> None:
 def test_integers_whose_sums_would_be_rounded_are_drawn_again_and_then_given_up(
     monkeypatch: pytest.MonkeyPatch, too_large: int, *, found: bool
 ) -> None:
-    sums = iter([257.0] * too_large + [256.0])
+    verdicts = iter([False] * too_large + [True])
     kept = []
 
-    def largest_sum(case: Case, operands: Operands) -> float:
+    def is_exact(case: Case, operands: Operands, *, seed: int) -> bool:
         kept.append(torch.count_nonzero(operands.x).item())
-        return next(sums)
+        return next(verdicts)
 
-    monkeypatch.setattr(integers, "_largest_sum", largest_sum)
+    monkeypatch.setattr(integers, "_is_exact", is_exact)
     operands = integer_operands(Case(dtype="bfloat16"), seed=0, device="cpu")
     assert (operands is not None) == found
     assert kept == sorted(kept, reverse=True)
+
+
+@pytest.mark.parametrize(("channels", "is_exact"), [(64, True), (65, False)])
+def test_sums_up_to_the_significand_are_exact_and_one_more_is_not(
+    channels: int, *, is_exact: bool
+) -> None:
+    """bfloat16 has 8 significand bits: 64 products of 2 and -2 make 256, the last exact sum."""
+    case = Case(in_channels=channels, out_channels=1, kernel_size=(1, 1), dtype="bfloat16")
+    twos = normal_operands(case, seed=0, device="cpu").mapped(lambda t: torch.full_like(t, -2))
+    assert integers._is_exact(case, twos, seed=0) == is_exact
 
 
 class _Connected(Native):

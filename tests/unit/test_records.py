@@ -93,7 +93,7 @@ MEASURED = encode_line(make_record())
         MEASURED.replace(b'"hot"', b'"warm"'),
         MEASURED.replace(b'"round":1', b'"round":1.5'),
         MEASURED.replace(b'"implementation"', b'"implement\xff"'),
-        encode_line(make_header()).replace(b'"schema":1', b'"schema":%d' % (SCHEMA + 1)),
+        encode_line(make_header()).replace(b'"schema":%d' % SCHEMA, b'"schema":%d' % (SCHEMA + 1)),
         b"\x00\x9f\x92\x96",
     ],
 )

@@ -2,21 +2,24 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gconvbench.errors import ExitCode, NotMeasuredError, UsageError
-from gconvbench.records import encode_line
+from gconvbench.records import SCHEMA, Job, encode_line
 from gconvbench.store import RunWriter, find_run, list_runs, load_run
 from tests.fakes import MACHINE, make_header, make_record, make_records, store_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from gconvbench.records import Header
 
+DATA = Path(__file__).parents[1] / "data"
+"""One stored run per past schema, as it was written then."""
 RECORDS = (*make_records("native", 1e-3, 2e-3), make_record("split_concat", outcome="crashed"))
 TORN = encode_line(RECORDS[0])[:40]
 GARBAGE = bytes(range(256)).replace(b"\n", b"").replace(b"\r", b"")
@@ -122,8 +125,35 @@ def test_a_file_without_a_header_it_can_read_is_refused(
 
 def test_a_newer_run_of_the_same_form_is_refused_all_the_same(tmp_path: Path) -> None:
     path = store_run(tmp_path, RECORDS)
-    path.write_bytes(path.read_bytes().replace(b'"schema":1', b'"schema":2', 1))
+    now, newer = (b'"schema":%d' % number for number in (SCHEMA, SCHEMA + 1))
+    path.write_bytes(path.read_bytes().replace(now, newer, 1))
     assert "install a newer gconvbench" in refusal(lambda: load_run(path))
+
+
+@pytest.mark.parametrize("schema", range(1, SCHEMA))
+def test_a_run_of_an_earlier_schema_is_still_complete(schema: int) -> None:
+    """Cut from a real run; what was not recorded then reads as not recorded."""
+    run = load_run(DATA / f"schema-{schema}.jsonl")
+    assert run.is_complete
+    assert (run.header.schema, run.unreadable) == (schema, 0)
+    planned = {Job(c.case, i) for c in run.header.plan.cases for i in run.header.plan.implementations}
+    assert {record.job for record in run.records} == planned
+    assert run.footer is not None
+    assert run.footer.counts == Counter(record.outcome for record in run.records)
+
+
+def test_a_proof_of_schema_1_has_none_of_what_schema_2_added() -> None:
+    records = load_run(DATA / "schema-1.jsonl").records
+    proofs = [record.accuracy for record in records if record.accuracy is not None]
+    assert [len(proof.tensors) for proof in proofs] == [4, 4, 1]
+    for proof in proofs:
+        assert (proof.flow[:8], proof.faults) == ("isolated", ())
+        assert (proof.repeatability, proof.deterministic, proof.probe) == ("", "", "")
+        assert (proof.agreement, proof.layouts) == (None, {})
+        for tensor in proof.tensors:
+            assert tensor.group_error is not None
+            assert tensor.group_error <= tensor.limit
+            assert (tensor.precision, tensor.memory_format, tensor.digest) == ("", "", "")
 
 
 def test_a_file_that_cannot_be_read_gives_one_clear_line(tmp_path: Path) -> None:

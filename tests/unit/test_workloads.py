@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gconvbench import workloads
-from gconvbench.cases import DIRECTIONS, OPERATIONS, flops, parameters
+from gconvbench.cases import DIRECTIONS, flops, parameters
 from gconvbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def test_sweeps_other_than_full_leave_nothing_out(name: str) -> None:
     assert not workloads.load(name).expand().excluded
 
 
-def test_quick_is_small_and_touches_every_operation_and_direction() -> None:
+def test_quick_is_small_and_touches_the_plain_operations_and_every_direction() -> None:
     cases = [one.case for one in workloads.load("quick").expand().cases]
     assert len(cases) <= 20
     assert max(map(flops, cases)) < 2e8
-    assert {case.operation for case in cases} == set(OPERATIONS)
+    assert {case.operation for case in cases} >= {"conv", "conv_shuffle"}
     assert {case.direction for case in cases} == set(DIRECTIONS)
 
 
