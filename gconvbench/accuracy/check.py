@@ -68,6 +68,7 @@ def prove(implementation: Implementation, proof: Proof, *, thorough: bool = Fals
     disagreed = disagreements(proof, mine, proof.peers)
     if not faults:
         faults += disputes(disagreed)
+    if not faults:
         remember(proof, mine)
     return Accuracy(
         tensors=tensors,

@@ -39,7 +39,7 @@ class MergedGroups(Implementation):
         if case.groups % self._merged:
             return f"groups ({case.groups}) is no multiple of {self._merged}"
         if case.groups == self._merged:
-            return f"merging all {case.groups} groups would be block_diagonal once more"
+            return f"merging all {case.groups} groups would be block_diagonal"
         return None
 
     def prepare(self, case: Case, operands: Operands) -> Operands:

@@ -125,8 +125,8 @@ def test_a_user_s_sweep_file_is_a_network_with_an_answer(gconvbench: Command) ->
         count = 3
         """
     )
-    outcome = gconvbench("run", "--sweep", "mine.toml", "--check-only", **WITHOUT_PLUGIN)
-    assert outcome.code == 0
+    assert gconvbench("check", "--sweep", "mine.toml", **WITHOUT_PLUGIN).code == 0
+    outcome = gconvbench("show")
     assert "tiny, fprop: a with groups 2 against groups 1 everywhere" in outcome.out
     assert "in 1 of 1 grouped layers" in outcome.out
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gconvbench.cases import Case
+    from gconvbench.implementations import Launch, Operands
 
 
 class _Native(Implementation):
@@ -76,6 +77,49 @@ class Wrong(_Native):
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return super().forward(case, x, weight, bias) * 1.01
+
+
+class WrongShape(_Native):
+    name = "wrong_shape"
+    idea = "forgets the last row"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super().forward(case, x, weight, bias)[:, :, :-1]
+
+
+class WrongDtype(_Native):
+    name = "wrong_dtype"
+    idea = "returns double precision"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super().forward(case, x, weight, bias).double()
+
+
+class WrongDevice(_Native):
+    name = "wrong_device"
+    idea = "leaves its output on another device"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super().forward(case, x, weight, bias).to("meta")
+
+
+class NoTuple(_Native):
+    name = "no_tuple"
+    idea = "returns its output bare"
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        launch = super().launch(case, operands)
+        return lambda: launch()[0]  # type: ignore[return-value]
+
+
+class ChangingInput(_Native):
+    name = "changing_input"
+    idea = "doubles its input once it has its output"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        y = super().forward(case, x, weight, bias)
+        x.mul_(2)
+        return y
 
 
 class NotAnImplementation:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gconvbench.cases import Case
 from gconvbench.errors import ExitCode, UsageError
@@ -97,3 +98,45 @@ def test_shapes_follow_the_layout_of_conv2d() -> None:
     assert case.reach == (5, 2)
     assert case.output_shape == (5, 6, 5, 3)
     assert (case.group_in_channels, case.group_out_channels) == (2, 3)
+
+
+BEFORE_LAYERS = Case(
+    operation="conv_shuffle_depthwise", groups=2, batch=3, in_channels=4, out_channels=6, height=7,
+    width=5, stride=(2, 2), padding=(1, 1), dilation=(1, 1), bias=True, dtype="bfloat16",
+    memory_format="channels_last", direction="wgrad",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("operation", "shuffles", "layers"),
+    [
+        ("conv", False, []),
+        ("conv_shuffle", True, []),
+        ("conv_shuffle_dense", True, [(1, (1, 1), (0, 0))]),
+        ("conv_shuffle_depthwise", True, [(6, (3, 3), (1, 1)), (1, (1, 1), (0, 0))]),
+    ],
+)
+def test_what_follows_a_shuffle_is_named_by_the_operation(
+    operation: str, *, shuffles: bool, layers: list[tuple[int, tuple[int, int], tuple[int, int]]]
+) -> None:
+    case = replace(BEFORE_LAYERS, operation=operation)
+    found = [(layer.groups, layer.kernel_size, layer.padding) for layer in case.following]
+    assert found == layers
+    assert case.shuffles == shuffles
+
+
+def test_layers_behind_a_shuffle_keep_its_output_s_shape_and_all_that_is_no_geometry() -> None:
+    layers = BEFORE_LAYERS.following
+    assert [layer.weight_shape for layer in layers] == [(6, 1, 3, 3), (6, 6, 1, 1)]
+    for layer in layers:
+        assert layer.input_shape == layer.output_shape == BEFORE_LAYERS.output_shape == (3, 6, 4, 3)
+        assert (layer.stride, layer.dilation, layer.bias) == ((1, 1), (1, 1), False)
+        assert (layer.dtype, layer.direction) == ("bfloat16", "wgrad")
+        assert layer.memory_format == "channels_last"
+        assert (layer.operation, layer.following) == ("conv", ())
+
+
+def test_a_depthwise_layer_fits_behind_a_single_pixel() -> None:
+    case = Case(operation="conv_shuffle_depthwise", groups=2, in_channels=2, out_channels=2,
+                height=1, width=1, kernel_size=(1, 1))  # fmt: skip
+    assert [layer.output_size for layer in case.following] == [(1, 1), (1, 1)]

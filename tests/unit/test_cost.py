@@ -118,3 +118,66 @@ def test_reduction_lengths_are_the_most_products_that_meet_in_one_element(name: 
 def test_bytes_follow_the_storage_type(dtype: str, size: int) -> None:
     one = Case(in_channels=1, out_channels=1, height=1, width=1, kernel_size=(1, 1), dtype=dtype)
     assert min_bytes(one) == 3 * size
+
+
+def test_layers_behind_a_shuffle_are_counted_and_not_trained() -> None:
+    plain = Case(
+        operation="conv_shuffle", groups=2, in_channels=4, out_channels=6, height=5, width=5,
+        kernel_size=(1, 1),
+    )  # fmt: skip
+    dense = replace(plain, operation="conv_shuffle_dense")
+    both = replace(plain, operation="conv_shuffle_depthwise")
+    assert [layer.weight_shape for layer in both.following] == [(6, 1, 3, 3), (6, 6, 1, 1)]
+    assert both.following[0].output_shape == both.output_shape == (1, 6, 5, 5)
+    assert parameters(dense) - parameters(plain) == 36
+    assert parameters(both) - parameters(plain) == 54 + 36
+    assert flops(dense) - flops(plain) == 2 * 25 * 36
+    assert flops(both) - flops(plain) == 2 * 25 * (54 + 36)
+    assert min_bytes(both) - min_bytes(plain) == 4 * (54 + 36)
+    trained = replace(dense, direction="training")
+    plainly = replace(plain, direction="training")
+    assert flops(trained) - flops(plainly) == 2 * 2 * 25 * 36
+
+
+BEFORE_LAYERS = Case(
+    groups=2, batch=3, in_channels=4, out_channels=6, height=7, width=5, stride=(2, 2),
+    padding=(1, 1),
+)  # fmt: skip
+"""36 output pixels in 6 channels; every input pixel is touched.
+
+The grouped layer alone: 2 * 36 * 6 * (2 * 9) = 7776 operations, 6 * 2 * 9 = 108 weights. A
+depthwise layer behind it: 2 * 36 * 6 * 9 = 3888 and 54. A dense one: 2 * 36 * 6 * 6 = 2592 and 36.
+"""
+
+
+@pytest.mark.parametrize(
+    ("operation", "direction", "operations", "weights"),
+    [
+        ("conv_shuffle", "fprop", 7776, 108),
+        ("conv_shuffle", "training", 3 * 7776, 108),
+        ("conv_shuffle_dense", "fprop", 7776 + 2592, 108 + 36),
+        ("conv_shuffle_dense", "dgrad", 7776 + 2592, 108 + 36),
+        ("conv_shuffle_dense", "wgrad", 7776 + 2592, 108 + 36),
+        ("conv_shuffle_dense", "training", 3 * 7776 + 2 * 2592, 108 + 36),
+        ("conv_shuffle_depthwise", "fprop", 7776 + 3888 + 2592, 108 + 54 + 36),
+        ("conv_shuffle_depthwise", "dgrad", 7776 + 3888 + 2592, 108 + 54 + 36),
+        ("conv_shuffle_depthwise", "wgrad", 7776 + 3888 + 2592, 108 + 54 + 36),
+        ("conv_shuffle_depthwise", "training", 3 * 7776 + 2 * (3888 + 2592), 108 + 54 + 36),
+    ],
+)
+def test_layers_behind_a_shuffle_add_their_work_and_weights(
+    operation: str, direction: str, operations: int, weights: int
+) -> None:
+    case = replace(BEFORE_LAYERS, operation=operation, direction=direction)
+    assert flops(case) == operations
+    assert parameters(case) == weights
+    assert parameters(replace(case, bias=True)) == weights + 6
+    passes = 3 if direction == "training" else 1
+    inputs, outputs = 3 * 4 * 7 * 5, 36 * 6
+    assert min_bytes(case) == 4 * passes * (inputs + weights + outputs)
+
+
+def test_layers_behind_a_shuffle_leave_the_reduction_lengths_of_the_grouped_one() -> None:
+    case = replace(BEFORE_LAYERS, operation="conv_shuffle_depthwise")
+    lengths = [reduction_length(case, one) for one in ("output", "grad_input", "grad_weight")]
+    assert lengths == [2 * 9, 3 * 4, 36]

@@ -136,7 +136,9 @@ def test_a_run_of_an_earlier_schema_is_still_complete(schema: int) -> None:
     run = load_run(DATA / f"schema-{schema}.jsonl")
     assert run.is_complete
     assert (run.header.schema, run.unreadable) == (schema, 0)
-    planned = {Job(c.case, i) for c in run.header.plan.cases for i in run.header.plan.implementations}
+    planned = {
+        Job(c.case, i) for c in run.header.plan.cases for i in run.header.plan.implementations
+    }
     assert {record.job for record in run.records} == planned
     assert run.footer is not None
     assert run.footer.counts == Counter(record.outcome for record in run.records)
