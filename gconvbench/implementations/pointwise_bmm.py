@@ -17,10 +17,10 @@ __all__ = ["PointwiseBmm"]
 
 
 class PointwiseBmm(Implementation):
-    """No windows to unfold: pixels are columns already. A stride is a strided view."""
+    """No windows to unfold: pixels are columns already. A stride copies its pixels."""
 
     name = "pointwise_bmm"
-    idea = "1x1 only: one batched matrix product over the groups, on views"
+    idea = "1x1 only: one batched matrix product over the groups, on views (a stride copies)"
 
     def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
         """A window of one pixel without padding."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from gconvbench.implementations import Operands
+    from gconvbench.implementations import Launch, Operands
 
 SAMPLED = ("output", "grad_input", "grad_weight")
 SHAPES: dict[str, dict[str, Any]] = {
@@ -124,9 +124,9 @@ def test_places_are_within_bounds_and_in_the_row_of_their_own_group(
 def test_the_corners_of_each_group_are_among_its_places(
     shape: str, name: str, operation: str
 ) -> None:
-    """In the first and the last channel of the group, where it has as many elements as corners."""
+    """In its first and last channel, where a group has twice as many elements as corners."""
     case = case_of(shape, operation=operation)
-    if places_per_group(case, name) < 8:
+    if places_per_group(case, name) < 16:
         return
     sides = result_shape(case, name)
     ends = [{0, sides[2] - 1}, {0, sides[3] - 1}]
@@ -165,8 +165,8 @@ def test_places_depend_on_the_seed_and_the_case_alone() -> None:
         (1, 1, 2048),  # the most
         (64, 1, 32),
         (32, 1 << 16, 32),  # 2^26 products in all
-        (4, 1 << 21, 8),
-        (1, 1 << 28, 8),  # the fewest
+        (4, 1 << 21, 16),
+        (1, 1 << 28, 16),  # the fewest
         (512, 1, 1),  # no more than there are in a group
     ],
 )
@@ -181,7 +181,7 @@ def test_fewer_places_are_drawn_where_each_is_a_long_sum(
 
 
 LONG = Case(
-    groups=2, batch=10, in_channels=4, out_channels=8, height=250, width=400, padding=(1, 1),
+    groups=2, batch=10, in_channels=16, out_channels=16, height=250, width=400, padding=(1, 1),
     direction="wgrad", bias=True,
 )  # fmt: skip
 """Every weight's gradient is a sum of a million products."""
@@ -212,8 +212,34 @@ def test_a_long_sum_is_judged_without_the_whole_reference(monkeypatch: pytest.Mo
     assert {*computed} == {"grad_bias"}
     assert not right.faults
     assert (weight.tensor, weight.reduction_length, weight.exact) == ("grad_weight", 10**6, "equal")
-    assert (weight.compared, bias.compared) == (2 * 8, 8)
+    assert (weight.compared, bias.compared) == (2 * 16, 16)
     assert (weight.precision, bias.precision) == ("ieee", "ieee")
     assert wrong.faults[0].startswith("grad_weight has error ")
     assert wrong.tensors[0].group_error == pytest.approx(1e-3, rel=0.3)
     assert "grad_weight differs from the exact result on integers" in wrong.faults
+
+
+class CentreTapOff(Native):
+    """Wrong where no corner of a filter is."""
+
+    name = "centre_tap_off"
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        right = super().launch(case, operands)
+
+        def launch() -> tuple[Tensor, ...]:
+            (grad_weight,) = (result.clone() for result in right())
+            grad_weight[..., 1, 1] *= 1.5
+            return (grad_weight,)
+
+        return launch
+
+
+def test_the_fewest_places_are_not_all_corners() -> None:
+    case = Case(
+        groups=256, in_channels=2048, out_channels=2048, height=14, width=14, padding=(1, 1),
+        direction="wgrad",
+    )  # fmt: skip
+    proof = Proof.of(case, device="cpu", seed=0)
+    assert proof.expected["grad_weight"].places is not None
+    assert prove(CentreTapOff(), proof).faults

@@ -142,15 +142,20 @@ def settings() -> tuple[bool, bool, bool]:
 
 @pytest.mark.usefixtures("plain_settings")
 @pytest.mark.parametrize("fails", [False, True])
-@pytest.mark.parametrize("mode", [False, True])
-def test_settings_are_what_they_were_even_after_an_exception(*, mode: bool, fails: bool) -> None:
+@pytest.mark.parametrize(
+    ("mode", "fills"), [(False, True), (True, True), (False, False), (True, False)]
+)
+def test_settings_are_what_they_were_even_after_an_exception(
+    monkeypatch: pytest.MonkeyPatch, *, mode: bool, fills: bool, fails: bool
+) -> None:
     torch.use_deterministic_algorithms(mode=mode)
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", fills)
     before = settings()
     try:
         with poisoned_memory():
             assert settings() == (True, True, True)
             if fails:
-                raise KeyError  # noqa: TRY301 (where it is raised is the point)
+                raise KeyError
     except KeyError:
         assert fails
     assert settings() == before
