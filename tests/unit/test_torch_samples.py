@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
-from torch.testing._internal import common_methods_invocations as invocations
 
 from gconvbench.accuracy import reference_results, result_limit
 from gconvbench.accuracy.expected import same_as
 from gconvbench.cases import Case
 from gconvbench.errors import UsageError
 from gconvbench.implementations import BUILT_IN, Operands, result_names, why_unsupported
+
+# Importing PyTorch's test tools would freeze the settings of its backends for the whole process.
+with mock.patch.object(torch.backends, "disable_global_flags"):
+    from torch.testing._internal import common_methods_invocations as invocations
 
 DTYPES = ("float32", "float64")
 
