@@ -131,13 +131,17 @@ class Implementation(ABC):
 
         Once by a single kernel; twice where a bias is added separately. On the CPU PyTorch's
         float16 gradient by the input rounds every filter tap's product to float16 before it sums
-        them (found by running: the error grows with the square root of the taps).
+        them, and its gradient by the weight (of a dilated layer also by the bias) every image's
+        (found by running: the error grows with the square root of the taps, or of the batch).
         """
         if tensor == "output":
             return 2 if case.bias else 1
-        if tensor == "grad_input" and case.dtype == "float16" and device == "cpu":
+        if case.dtype != "float16" or device != "cpu":
+            return 1
+        if tensor == "grad_input":
             return 1 + math.prod(case.kernel_size)
-        return 1
+        adds_images = tensor == "grad_weight" or case.dilation != (1, 1)
+        return case.batch if adds_images else 1
 
     def prepare(self, case: Case, operands: Operands) -> Operands:  # noqa: ARG002
         """Bring operands into the form that this implementation keeps them in (not timed)."""

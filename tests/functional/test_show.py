@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gconvbench.store import load_run
-from tests.functional.conftest import SMALL
+from tests.functional.conftest import ROOT, SMALL
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Command, Outcome
@@ -37,6 +37,14 @@ def test_show_and_help_work_without_torch(measured: tuple[Command, Outcome]) -> 
     ):
         outcome = command(*arguments, **without_torch(command))
         assert outcome.code == 0, outcome.err
+
+
+def test_a_run_of_schema_1_is_still_shown(gconvbench: Command) -> None:
+    path = ROOT / "tests" / "data" / "schema-1.jsonl"
+    outcome = gconvbench("show", str(path), **without_torch(gconvbench))
+    assert outcome.code == 0, outcome.err
+    assert "2 cases; jobs: 3 measured, 1 unsupported" in outcome.out
+    assert len(gconvbench("show", str(path), "--json").records()) == 4
 
 
 def test_without_torch_a_run_says_what_to_install(gconvbench: Command) -> None:

@@ -159,6 +159,16 @@ def test_a_group_of_few_elements_that_cancels_is_no_fault() -> None:
         assert not prove(NATIVE, Proof.of(case, device="cpu", seed=seed)).faults
 
 
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 2)])
+def test_float16_gradients_summed_over_a_batch_on_the_cpu_keep_their_limit(
+    dilation: tuple[int, int],
+) -> None:
+    """PyTorch adds each image's weight gradient, and with dilation its bias's, to a float16."""
+    case = Case(groups=2, batch=64, in_channels=8, out_channels=8, height=9, width=9, bias=True,
+                dilation=dilation, dtype="float16", direction="wgrad")  # fmt: skip
+    assert not prove(NATIVE, Proof.of(case, device="cpu", seed=0)).faults
+
+
 def test_one_bad_group_is_not_diluted_by_the_others() -> None:
     case = Case(groups=32, in_channels=64, out_channels=64, height=5, width=5)
     accuracy = prove(GroupsSwapped(), Proof.of(case, device="cpu", seed=0))
