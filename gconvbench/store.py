@@ -21,11 +21,12 @@ from gconvbench.records import SCHEMA, Footer, Header, Job, Line, Record, decode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Run", "RunWriter", "earlier_runs", "find_run", "list_runs", "load_run"]
+__all__ = ["Run", "RunWriter", "earlier_runs", "find_run", "latest_runs", "list_runs", "load_run"]
 
 _SUFFIX = ".jsonl"
 _NUMBERED = re.compile(r"([^-]+-[^-]+)-(\d{1,9})")
-_EARLIER_RUNS = 20
+_LATEST_RUNS = 20
+"""So many are read to learn from them; more would take seconds."""
 _LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 
 
@@ -163,14 +164,21 @@ def list_runs(results: Path) -> list[Path]:
     return sorted((results / "runs").glob(f"*/*{_SUFFIX}"), key=_age)
 
 
-def earlier_runs(results: Path, run: Run) -> list[Run]:
-    """The latest runs of the same machine and seed before this one, newest first."""
-    paths = [path for path in list_runs(results) if path.parent.name == run.header.machine]
-    before = [path for path in paths if _age(path) < _age(run.path)][-_EARLIER_RUNS:]
+def latest_runs(results: Path, machine: str, *, before: Path | None = None) -> list[Run]:
+    """The latest readable runs of a machine, newest first; with `before` older ones than that."""
+    paths = [path for path in list_runs(results) if path.parent.name == machine]
+    if before is not None:
+        paths = [path for path in paths if _age(path) < _age(before)]
     found = []
-    for path in reversed(before):
+    for path in reversed(paths[-_LATEST_RUNS:]):
         with contextlib.suppress(UsageError):
             found.append(load_run(path))
+    return found
+
+
+def earlier_runs(results: Path, run: Run) -> list[Run]:
+    """The latest runs of the same machine and seed before this one, newest first."""
+    found = latest_runs(results, run.header.machine, before=run.path)
     return [one for one in found if one.header.method.seed == run.header.method.seed]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from gconvbench.errors import UsageError
-from gconvbench.store import list_runs, load_run
+from gconvbench.store import latest_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +18,6 @@ _START_S = 3.0
 """Starting a worker; dominated by importing torch. Assumed."""
 _JOB_S = 0.4
 """One job in one round, for a job never seen on this machine. Assumed."""
-_RUNS_READ = 20
 
 
 class Duration(NamedTuple):
@@ -44,12 +42,7 @@ def estimate_duration(
 def _durations(results: Path, machine: str, *, check_only: bool) -> dict[Job, float]:
     """The latest known wall time of each job in the latest runs of this machine."""
     durations: dict[Job, float] = {}
-    paths = [path for path in list_runs(results) if path.parent.name == machine]
-    for path in paths[-_RUNS_READ:]:
-        try:
-            run = load_run(path)
-        except UsageError:
-            continue
+    for run in reversed(latest_runs(results, machine)):
         if run.header.method.check_only == check_only:
             durations |= {r.job: r.telemetry.wall_s for r in run.records if r.telemetry}
     return durations
