@@ -123,6 +123,8 @@ class Worker:
         proof_s = preparing[0] + proving[0]
         timings: tuple[Timing, ...] = ()
         if not accuracy.faults and not self._method.check_only:
+            launch()  # what the proof displaced, such as compiled code, comes back untimed
+            self._synchronize()
             timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
             faults = prove_again(implementation, proof, launch, operands)
             accuracy = msgspec.structs.replace(accuracy, faults=faults)

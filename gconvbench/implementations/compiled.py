@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import _dynamo
 
 from gconvbench.implementations.base import Implementation
 
@@ -81,6 +80,8 @@ class Compiled(Implementation):
         return launch
 
     def _reset(self, case: Case) -> None:
+        from torch import _dynamo  # noqa: PLC0415 (slow to import, for all who do not compile)
+
         torch.compiler.reset()
         _dynamo.config.fail_on_recompile_limit_hit = True
         self._graphs, self._case = 0, case
@@ -94,6 +95,8 @@ class Compiled(Implementation):
 
     def _backend(self, graph: Any, inputs: Any) -> Any:  # noqa: ANN401 (dynamo's own types)
         """Inductor, and a note that it was asked."""
+        from torch import _dynamo  # noqa: PLC0415
+
         self._graphs += 1
         return _dynamo.lookup_backend("inductor")(graph, inputs)
 
