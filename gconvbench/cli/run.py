@@ -11,7 +11,16 @@ from gconvbench.cases import case_id
 from gconvbench.cli.method import DEFAULT, chosen_implementations, default_device, make_method
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, NotComparableError, UsageError, worst
-from gconvbench.records import FAILED_OUTCOMES, Header, Job, Plan, PlannedCase, Record, encode_line
+from gconvbench.records import (
+    FAILED_OUTCOMES,
+    SCHEMA,
+    Header,
+    Job,
+    Plan,
+    PlannedCase,
+    Record,
+    encode_line,
+)
 from gconvbench.report.accuracy_table import print_accuracy
 from gconvbench.report.progress import progress
 from gconvbench.report.table import make_console, print_run
@@ -89,6 +98,12 @@ def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> Ex
     if stored.footer is not None:
         _note(f"run {stored.path.stem} is complete; nothing is left to resume")
         return _finish(stored, json=json)
+    if stored.header.schema != SCHEMA:
+        message = (
+            f"run {stored.path.stem} cannot be resumed: it has schema {stored.header.schema}, "
+            f"this version writes {SCHEMA}; start a new run"
+        )
+        raise NotComparableError(message)
     device, method = stored.header.device, stored.header.method
     with device_lock(device), WorkerProcess(device, method) as worker:
         if reason := why_other_environment(stored.header.environment, worker.ready):

@@ -169,3 +169,16 @@ def test_a_run_is_not_resumed_without_an_implementation_of_its_plan(
     assert outcome.code == 4
     assert "implementation 'hanging' of its plan is not installed now" in outcome.err
     assert gconvbench.stored()[0].read_bytes() == before
+
+
+def test_a_run_of_an_older_schema_is_shown_and_not_resumed(
+    gconvbench: Command, wait_for: Wait
+) -> None:
+    interrupted(gconvbench, wait_for, signal.SIGTERM).communicate()
+    (path,) = gconvbench.stored()
+    path.write_text(path.read_text("utf-8").replace('"schema":2', '"schema":1'), "utf-8")
+    before = path.read_bytes()
+    outcome = gconvbench("run", "--resume", "latest")
+    assert outcome.code == 4
+    assert "it has schema 1, this version writes 2; start a new run" in outcome.err
+    assert path.read_bytes() == before
