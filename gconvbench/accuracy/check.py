@@ -10,7 +10,14 @@ import torch
 
 from gconvbench.accuracy.agreement import disagreements, disputes, remember
 from gconvbench.accuracy.flow import check_flow
-from gconvbench.accuracy.judge import compare, compare_exactly, faults_of, misfit
+from gconvbench.accuracy.judge import (
+    MisfitError,
+    compare,
+    compare_exactly,
+    faults_of,
+    fitting,
+    misfit,
+)
 from gconvbench.accuracy.layouts import check_layouts
 from gconvbench.accuracy.proof import Peer
 from gconvbench.accuracy.steadiness import digest, poisoned_memory, repeat, same_bits
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gconvbench.accuracy.proof import Proof
+    from gconvbench.cases import Case
     from gconvbench.implementations import Implementation, Launch, Operands
     from gconvbench.records import TensorAccuracy
 
@@ -47,18 +55,23 @@ def prove(implementation: Implementation, proof: Proof, *, thorough: bool = Fals
 
     Raises whatever the implementation raises.
     """
-    case = proof.case
+    try:
+        return _prove(implementation, proof, thorough=thorough)
+    except MisfitError as error:
+        return Accuracy(tensors=(), flow="not checked", faults=(str(error),))
+
+
+def _prove(implementation: Implementation, proof: Proof, *, thorough: bool) -> Accuracy:
+    case, device = proof.case, proof.operands.x.device
     operands = proof.operands.copy()
     launch = implementation.launch(case, operands)
-    raw = launch()
-    if fault := misfit(case, raw, operands.x.device):
-        return Accuracy(tensors=(), flow="not checked", faults=(fault,))
+    raw = fitting(case, launch(), device)
     tensors = compare(implementation, proof, raw)
     # The next launch may write to the same memory.
     mine = Peer(implementation, tuple(one.detach().clone() for one in raw))
     tensors = _completed(proof, mine, tensors)
     faults = list(faults_of(case, tensors))
-    repeats = _repeatability(proof, mine, launch)
+    repeats = _repeatability(proof, mine, lambda: fitting(case, launch(), device))
     fresh = _fresh_memory(proof, mine)
     flow, broken = check_flow(implementation, proof.probe, proof.probe_operands(), seed=proof.seed)
     layouts, wrong_layouts = _layouts(implementation, proof, thorough=thorough)
@@ -113,12 +126,16 @@ def _completed(
     """With the results' digests and the verdict on integers."""
     exact = dict.fromkeys(result_names(proof.case), "not checked: partial sums would be rounded")
     if proof.integers is not None:
-        results = mine.implementation.launch(proof.case, proof.integers.copy())()
+        results = _launched(mine.implementation, proof.case, proof.integers.copy())
         exact = compare_exactly(proof.case, proof.expected_integers, results)
     return tuple(
         msgspec.structs.replace(one, exact=exact[one.tensor], digest=digest(result))
         for one, result in zip(tensors, mine.results, strict=True)
     )
+
+
+def _launched(implementation: Implementation, case: Case, operands: Operands) -> tuple[Tensor, ...]:
+    return fitting(case, implementation.launch(case, operands)(), operands.x.device)
 
 
 def _repeatability(proof: Proof, mine: Peer, launch: Launch) -> _Findings:
@@ -146,7 +163,7 @@ def _why_not_the_same(proof: Proof, mine: Peer, others: tuple[Tensor, ...]) -> s
 def _fresh_memory(proof: Proof, mine: Peer) -> _Findings:
     """With new memory full of NaN, whatever is left unwritten shows."""
     with poisoned_memory():
-        fresh = mine.implementation.launch(proof.case, proof.operands.copy())()
+        fresh = _launched(mine.implementation, proof.case, proof.operands.copy())
     found = faults_of(proof.case, compare(mine.implementation, proof, fresh))
     faults = [f"with fresh memory full of NaN {fault}" for fault in found]
     for name, result in zip(result_names(proof.case), fresh, strict=True):

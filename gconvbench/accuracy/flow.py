@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gconvbench.accuracy.judge import fitting
 from gconvbench.accuracy.reference import output_groups, valid_taps
 from gconvbench.implementations import Operands, result_names
 from gconvbench.operands import case_generator
@@ -83,7 +84,8 @@ def check_flow(
     for poison in _poisons(case, seed):
         for is_finite in (True, False):
             poisoned = _poisoned(case, operands, poison, is_finite=is_finite)
-            results = implementation.launch(case, poisoned)()
+            launch = implementation.launch(case, poisoned)
+            results = fitting(case, launch(), poisoned.x.device)
             for name, result in zip(result_names(case), results, strict=True):
                 if name not in _REACHED[poison.source]:
                     continue

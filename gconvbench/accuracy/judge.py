@@ -23,11 +23,26 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
     from gconvbench.implementations import Implementation
 
-__all__ = ["compare", "compare_exactly", "faults_of", "misfit"]
+__all__ = ["MisfitError", "compare", "compare_exactly", "faults_of", "fitting", "misfit"]
 
 _EQUAL = "equal"
 _DIFFERENT = "different"
 _ROUNDED = "equal when rounded: the kernel does not sum integers, as with Winograd"
+
+
+class MisfitError(Exception):
+    """A launch returned what cannot be compared; the message is the fault."""
+
+
+def fitting(case: Case, results: object, device: torch.device) -> tuple[Tensor, ...]:
+    """The results of a launch, which `misfit` finds nothing wrong with.
+
+    Raises:
+        MisfitError: it does.
+    """
+    if fault := misfit(case, results, device):
+        raise MisfitError(fault)
+    return results  # type: ignore[return-value]
 
 
 def misfit(case: Case, results: object, device: torch.device) -> str | None:

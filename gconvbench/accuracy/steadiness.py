@@ -60,6 +60,7 @@ def poisoned_memory() -> Iterator[None]:
     PyTorch ties the first to the second (`torch.utils.deterministic.fill_uninitialized_memory`).
     """
     was_on = torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     memory: Any = torch.utils.deterministic  # its attribute is made at run time
     was_filled = memory.fill_uninitialized_memory
     with warnings.catch_warnings():
@@ -69,5 +70,5 @@ def poisoned_memory() -> Iterator[None]:
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(mode=was_on)
+            torch.use_deterministic_algorithms(mode=was_on, warn_only=only_warned)
             memory.fill_uninitialized_memory = was_filled

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.cases import DIRECTIONS, SIGNIFICAND_BITS, Case, parse_case
-from gconvbench.records import FAILED_OUTCOMES, ISOLATED_IF_FINITE, MEASURED_OUTCOMES, Job
+from gconvbench.records import FAILED_OUTCOMES, ISOLATED_IF_FINITE, MEASURED_OUTCOMES, RIGHT, Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -107,7 +107,7 @@ def accuracy_labels(record: Record) -> Iterator[str]:
     for tensor in accuracy.tensors:
         yield from _tensor_labels(case, tensor)
     for layout, seen in accuracy.layouts.items():
-        if seen != "right":
+        if seen != RIGHT:
             yield f"{layout} operands: {seen}"
 
 

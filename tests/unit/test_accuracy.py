@@ -230,3 +230,17 @@ def test_a_connection_between_any_two_groups_is_found(source: int, target: int) 
     found, fault = check_flow(_Connected(source, target, 1.0), case, operands, seed=0)
     assert (fault is not None) == (source != target)
     assert (found == "broken") == (source != target)
+
+
+@pytest.mark.parametrize("right", [1, 2, 3, 5])
+def test_results_that_do_not_fit_only_later_are_a_fault_too(right: int) -> None:
+    turns = iter(range(1000))
+
+    class Shrinking(Native):
+        def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            y = super().forward(case, x, weight, bias)
+            return y if next(turns) < right else y[:, :1]
+
+    case = Case(groups=2, in_channels=4, out_channels=4, height=5, width=5)
+    (fault,) = prove(Shrinking(), Proof.of(case, device="cpu", seed=0)).faults
+    assert fault == "output has shape (1, 1, 3, 3) instead of (1, 4, 3, 3)"

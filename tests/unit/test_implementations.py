@@ -9,7 +9,6 @@ import torch
 from msgspec.structs import replace
 
 from gconvbench.accuracy import Proof, prove
-from gconvbench.accuracy.layouts import RIGHT
 from gconvbench.accuracy.steadiness import same_bits
 from gconvbench.cases import DIRECTIONS, DTYPES, MEMORY_FORMATS, OPERATIONS, Case, case_id
 from gconvbench.implementations import (
@@ -20,7 +19,7 @@ from gconvbench.implementations import (
     why_unsupported,
 )
 from gconvbench.operands import normal_operands
-from gconvbench.records import ISOLATED_IF_FINITE
+from gconvbench.records import ISOLATED_IF_FINITE, RIGHT
 
 SHAPES: dict[str, dict[str, Any]] = {
     "odd groups": {"groups": 3, "in_channels": 6, "out_channels": 15, "padding": (1, 1)},

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from gconvbench.accuracy import Proof, layouts, proof, prove
-from gconvbench.accuracy.layouts import LAYOUTS, RIGHT, check_layouts
+from gconvbench.accuracy.layouts import LAYOUTS, check_layouts
 from gconvbench.cases import DIRECTIONS, MEMORY_FORMATS, OPERATIONS, Case
 from gconvbench.implementations.native import Native
 from gconvbench.operands import normal_operands
+from gconvbench.records import RIGHT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -254,3 +255,32 @@ def test_a_large_problem_is_cut_down_for_its_layouts(monkeypatch: pytest.MonkeyP
         accuracy.probe == "g2mb1ic6ih5iw5oc4kh3kw3sh1sw1ph0pw0:conv:float32:contiguous:fprop:bias"
     )
     assert accuracy.layouts["step 2"].startswith("wrong: output is off by 0.0")
+
+
+def test_a_single_image_is_expanded_to_two() -> None:
+    """Expanded to one it would be the plain operand."""
+    seen = []
+
+    class Watching(Native):
+        def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            seen.append((x.shape[0], x.stride(0)))
+            return super().forward(case, x, weight, bias)
+
+    case = msgspec.structs.replace(CASE, batch=1, direction="fprop")
+    assert check_layouts(Watching(), Proof.of(case, device="cpu", seed=0))["expanded"] == RIGHT
+    assert (2, 0) in seen
+
+
+class WiderOnStrides(Native):
+    """Answers strided input in double precision."""
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        y = super().forward(case, x, weight, bias)
+        return y if x.is_contiguous() else y.double()
+
+
+def test_another_dtype_on_a_layout_is_wrong() -> None:
+    case = msgspec.structs.replace(CASE, direction="fprop")
+    accuracy = prove(WiderOnStrides(), Proof.of(case, device="cpu", seed=0), thorough=True)
+    assert accuracy.layouts["sliced"].startswith("wrong: output has dtype torch.float64")
+    assert any("on sliced operands wrong" in fault for fault in accuracy.faults)

@@ -253,3 +253,11 @@ def test_deterministic_algorithms_may_give_other_bits() -> None:
     accuracy = prove(Deterministic(), Proof.of(TINY, device="cpu", seed=0))
     assert accuracy.deterministic == "other bits"
     assert not accuracy.faults
+
+
+@pytest.mark.usefixtures("plain_settings")
+def test_warnings_only_stay_warnings_only() -> None:
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    with poisoned_memory():
+        pass
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
