@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from gconvbench.accuracy.expected import Expected
     from gconvbench.accuracy.proof import Peer, Proof
 
 __all__ = ["disagreements", "disputes", "remember"]
@@ -28,32 +29,44 @@ def disagreements(proof: Proof, one: Peer, others: Iterable[Peer]) -> list[Agree
 
     Two that are right differ by at most the sum of their limits.
     """
-    return [found for other in others for found in _distances(proof, one, other)]
-
-
-def _distances(proof: Proof, one: Peer, other: Peer) -> Iterator[Agreement]:
-    case = proof.case
-    for name, mine, theirs in zip(result_names(case), one.results, other.results, strict=True):
-        yield Agreement(
+    return [
+        Agreement(
             peer=other.implementation.name,
             tensor=name,
-            distance=same_as(case, name, theirs).errors(mine)[1],
-            allowed=sum(
-                result_limit(case, name, peer.implementation, device=proof.device)
-                for peer in (one, other)
-            ),
+            distance=theirs.errors(mine)[1],
+            allowed=_limit(proof, name, one) + theirs.limit,
         )
+        for other in others
+        for name, mine, theirs in _pairs(proof, one, other)
+    ]
 
 
-def disputes(found: Iterable[Agreement]) -> Iterator[str]:
-    """In words, each disagreement that is more than rounding."""
-    for one in found:
-        if one.of_allowed > 1:
-            distance = math.inf if one.distance is None else one.distance
-            yield (
-                f"{one.tensor} differs by {distance:.2g} from that of {one.peer}, "
-                f"{one.allowed:.2g} is allowed: one of the two is wrong"
-            )
+def disputes(proof: Proof, one: Peer, others: Iterable[Peer]) -> Iterator[str]:
+    """In words, each disagreement with others that are right where they differ most.
+
+    Only where a sample is all that is known: what keeps the limits everywhere cannot differ more.
+    """
+    for other in others:
+        for name, mine, theirs in _pairs(proof, one, other):
+            allowed = _limit(proof, name, one) + theirs.limit
+            distance = theirs.settled(mine).errors(mine)[1]
+            if distance is None or distance > allowed:
+                yield (
+                    f"{name} differs by {math.inf if distance is None else distance:.2g} from that "
+                    f"of {other.implementation.name}, {allowed:.2g} is allowed, and is wrong there"
+                )
+
+
+def _pairs(proof: Proof, one: Peer, other: Peer) -> Iterator[tuple[str, Tensor, Expected]]:
+    """Each result's name, one's values, and what they must be if the other is right."""
+    case = proof.case
+    for name, mine, theirs in zip(result_names(case), one.results, other.results, strict=True):
+        limit = _limit(proof, name, other)
+        yield name, mine, same_as(case, name, theirs, sums=proof.expected[name].sums, limit=limit)
+
+
+def _limit(proof: Proof, name: str, peer: Peer) -> float:
+    return result_limit(proof.case, name, peer.implementation, device=proof.device)
 
 
 def remember(proof: Proof, peer: Peer) -> None:

@@ -79,8 +79,8 @@ def _prove(implementation: Implementation, proof: Proof, *, thorough: bool) -> A
     faults += [*([broken] if broken else []), *wrong_layouts]
     faults += _input_faults(proof, operands)
     disagreed = disagreements(proof, mine, proof.peers)
-    if not faults:
-        faults += disputes(disagreed)
+    if not faults and any(one.of_allowed > 1 for one in disagreed):
+        faults += disputes(proof, mine, proof.peers)
     if not faults:
         remember(proof, mine)
     return Accuracy(
@@ -157,7 +157,7 @@ def _why_not_the_same(proof: Proof, mine: Peer, others: tuple[Tensor, ...]) -> s
     """What is wrong with another launch: by the reference, or everywhere by the first launch."""
     found = faults_of(proof.case, compare(mine.implementation, proof, others))
     again = mine._replace(results=others)
-    return next(itertools.chain(found, disputes(disagreements(proof, again, [mine]))), None)
+    return next(itertools.chain(found, disputes(proof, again, [mine])), None)
 
 
 def _fresh_memory(proof: Proof, mine: Peer) -> _Findings:

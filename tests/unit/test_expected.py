@@ -9,7 +9,7 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from gconvbench.accuracy import reference_results
+from gconvbench.accuracy import expected, reference_results
 from gconvbench.accuracy.expected import Expected, expect, expected_norm, same_as
 from gconvbench.accuracy.reference import split_groups
 from gconvbench.accuracy.sample import draw_places
@@ -119,10 +119,26 @@ def test_a_small_problem_is_expected_in_full(operation: str) -> None:
         assert one.errors(whole[name]) == (0, 0)
 
 
+@pytest.fixture
+def no_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there is no memory for one."""
+    monkeypatch.setattr(expected, "witness", lambda *_: {})
+
+
+def test_large_results_are_expected_in_all_elements_and_checked_at_places() -> None:
+    operands = normal_operands(LARGE, seed=0, device="cpu")
+    whole = reference_results(LARGE, operands)
+    found = expect(LARGE, operands, seed=0)
+    for name, one in found.items():
+        assert one.places is None
+        assert one.values.numel() == whole[name].numel()
+        assert torch.allclose(one.rows(whole[name]), one.values, rtol=0, atol=1e-10)
+    assert {name for name, one in found.items() if one.sums} == {"output", "grad_input"}
+
+
 @pytest.mark.parametrize("operation", ["conv", "conv_shuffle"])
-def test_large_results_are_expected_at_places_and_small_ones_in_full(
-    operation: str,
-) -> None:
+@pytest.mark.usefixtures("no_witness")
+def test_without_a_witness_large_results_are_expected_at_places(operation: str) -> None:
     case = replace(LARGE, operation=operation)
     operands = normal_operands(case, seed=0, device="cpu")
     whole = reference_results(case, operands)
@@ -141,17 +157,19 @@ def test_large_results_are_expected_at_places_and_small_ones_in_full(
 
 
 @pytest.mark.parametrize("operation", ["conv_shuffle_dense", "conv_shuffle_depthwise"])
-def test_layers_behind_a_shuffle_are_always_expected_in_full(operation: str) -> None:
+def test_layers_behind_a_shuffle_are_always_explicit_sums(operation: str) -> None:
     """Their every output depends on all groups."""
     alone = replace(LARGE, direction="fprop")
     (output,) = expect(alone, normal_operands(alone, seed=0, device="cpu"), seed=0).values()
-    assert output.places is not None
+    assert output.sums is not None
     case = replace(alone, operation=operation)
     (output,) = expect(case, normal_operands(case, seed=0, device="cpu"), seed=0).values()
+    assert output.sums is None
     assert output.places is None
     assert output.values.shape == (1, math.prod(case.output_shape))
 
 
+@pytest.mark.usefixtures("no_witness")
 def test_the_same_elements_of_a_result_are_taken_whatever_its_layout_and_dtype() -> None:
     operands = normal_operands(LARGE, seed=0, device="cpu")
     one = expect(LARGE, operands, seed=0)["output"]
@@ -170,6 +188,7 @@ def mean_squares(case: Case, operands: Operands) -> dict[str, float]:
     }
 
 
+@pytest.mark.usefixtures("no_witness")
 @pytest.mark.parametrize(
     ("case", "draws"),
     [
@@ -189,6 +208,7 @@ def test_the_floor_is_the_norm_of_a_row_in_full_and_in_part(case: Case, draws: i
         assert sum(one[name] for one in squares) / draws == pytest.approx(1, rel=0.25), name
 
 
+@pytest.mark.usefixtures("no_witness")
 def test_the_floor_of_a_part_is_the_share_of_the_whole() -> None:
     found = expect(LARGE, normal_operands(LARGE, seed=0, device="cpu"), seed=0)
     for name, one in found.items():

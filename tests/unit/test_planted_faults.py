@@ -54,6 +54,8 @@ DEPTHWISE_BEHIND = msgspec.structs.replace(CONV, operation="conv_shuffle_depthwi
 
 LARGER = [msgspec.structs.replace(one, height=12, width=14) for one in (CONV, SHUFFLE)]
 """In which a few elements are a small share."""
+WITNESSED = [msgspec.structs.replace(one, height=13, width=14) for one in (CONV, SHUFFLE)]
+"""As these, to be judged in all elements by a witness."""
 VAST = Case(
     groups=2, in_channels=4, out_channels=4, height=200, width=200, padding=(1, 1), batch=2,
     dtype="bfloat16",
@@ -159,6 +161,12 @@ DISPUTED_PLOTS = [
     for case in LARGER
     for direction in DIRECTIONS
 ]
+WITNESSED_PLOTS = [
+    Plot(plant, "native", directed(case, direction))
+    for case in WITNESSED
+    for direction in DIRECTIONS
+    for plant in faults_for(case, "native")
+]
 LAYOUT_PLOTS = [
     Plot(plant, family, directed(case, direction))
     for family, cases in FAMILIES.items()
@@ -230,7 +238,24 @@ def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_MOST_PLACES", 16 * LARGER[0].groups)
 
 
+@pytest.fixture
+def no_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there is no memory for one: the sample is all that is known."""
+    monkeypatch.setattr(expected, "witness", lambda *_: {})
+
+
 @pytest.mark.usefixtures("few_places")
+@planted(WITNESSED_PLOTS)
+def test_a_planted_fault_is_caught_by_a_witness(plot: Plot, plantings: Plantings) -> None:
+    proof = Proof.of(plot.case, device="cpu", seed=0)
+    faults = faults_found(plot, plantings, proof)
+    first = proof.expected[result_names(plot.case)[0]]
+    assert first.sums is not None
+    assert first.places is None
+    assert faults
+
+
+@pytest.mark.usefixtures("few_places", "no_witness")
 @planted(SAMPLED_PLOTS)
 def test_a_planted_fault_is_caught_by_a_sample(plot: Plot, plantings: Plantings) -> None:
     proof = Proof.of(plot.case, device="cpu", seed=0)
@@ -239,7 +264,7 @@ def test_a_planted_fault_is_caught_by_a_sample(plot: Plot, plantings: Plantings)
     assert faults
 
 
-@pytest.mark.usefixtures("few_places")
+@pytest.mark.usefixtures("few_places", "no_witness")
 @planted(DISPUTED_PLOTS)
 def test_what_is_wrong_outside_the_sample_is_disputed_by_another_implementation(
     plot: Plot, plantings: Plantings
