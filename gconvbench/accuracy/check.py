@@ -73,7 +73,8 @@ def _prove(implementation: Implementation, proof: Proof, *, thorough: bool) -> A
     faults = list(faults_of(case, tensors))
     repeats = _repeatability(proof, mine, lambda: fitting(case, launch(), device))
     fresh = _fresh_memory(proof, mine)
-    flow, broken = check_flow(implementation, proof.probe, proof.probe_operands(), seed=proof.seed)
+    probe = proof.probe(implementation)
+    flow, broken = check_flow(implementation, probe, proof.probe_operands(probe), seed=proof.seed)
     layouts, wrong_layouts = _layouts(implementation, proof, thorough=thorough)
     faults += repeats.faults if faults else (*repeats.faults, *fresh.faults)
     faults += [*([broken] if broken else []), *wrong_layouts]
@@ -91,7 +92,7 @@ def _prove(implementation: Implementation, proof: Proof, *, thorough: bool) -> A
         deterministic=fresh.label,
         agreement=max(disagreed, key=lambda one: one.of_allowed, default=None),
         layouts=layouts,
-        probe="" if proof.probe == case else case_id(proof.probe),
+        probe="" if probe == case else case_id(probe),
     )
 
 
@@ -140,7 +141,8 @@ def _launched(implementation: Implementation, case: Case, operands: Operands) ->
 
 def _repeatability(proof: Proof, mine: Peer, launch: Launch) -> _Findings:
     """Other bits are a label; wrong ones, even if only sometimes, a fault."""
-    repeats = repeat(proof.case, launch, mine.results)
+    flops = mine.implementation.executed_flops(proof.case)
+    repeats = repeat(launch, mine.results, flops=flops)
     if not repeats.different:
         return _Findings(f"same bits in {repeats.launches} launches more")
     how_often = f"{len(repeats.different)} of {repeats.launches} launches more"

@@ -75,9 +75,10 @@ class Expected:
         A group of few elements may cancel almost to zero, where any error is relatively large: it
         is judged by the norm to be expected. A reference of zero is judged absolutely.
         """
-        return self._errors(self.rows(result))
+        return self.errors_of(self.rows(result))
 
-    def _errors(self, rows: Tensor) -> tuple[float | None, float | None]:
+    def errors_of(self, rows: Tensor) -> tuple[float | None, float | None]:
+        """The same of elements that were taken from a result before, `(g, m)`."""
         off, size = (
             torch.linalg.vector_norm(rows, dim=1)
             for rows in (rows.double() - self.values, self.values)
@@ -96,11 +97,11 @@ class Expected:
             return self
         index, places = self._farthest(result)
         sums = _expected(self.case, self.name, self.sums(places), places)
-        _, off = sums._errors(self.values.gather(1, index))
+        _, off = sums.errors_of(self.values.gather(1, index))
         return self if off is not None and off <= self.limit else sums
 
     def _farthest(self, result: Tensor) -> tuple[Tensor, Tensor]:
-        """Where in each row `result` differs most, `(g, m)`, and the places of these, `(g, m, 4)`."""
+        """Where `result` differs most: in each row, `(g, m)`, and in the result, `(g, m, 4)`."""
         off = (self.rows(result).double() - self.values).abs().nan_to_num(nan=math.inf)
         count = places_per_group(self.case, self.name)
         index = off.topk(count, dim=1).indices

@@ -18,7 +18,6 @@ from gconvbench.accuracy.judge import MisfitError, fitting
 from gconvbench.accuracy.limit import result_limit
 from gconvbench.accuracy.sample import result_shape
 from gconvbench.implementations import MEMORY_FORMATS, result_names
-from gconvbench.operands import normal_operands
 from gconvbench.records import RIGHT
 
 if TYPE_CHECKING:
@@ -72,7 +71,9 @@ LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def check_layouts(implementation: Implementation, proof: Proof) -> dict[str, str]:
     """Per layout `right`, or what happened: `wrong: ...` or `raises ...`."""
-    case, operands = _of_two_images(proof)
+    probe = proof.probe(implementation)
+    case = probe if probe.batch > 1 else msgspec.structs.replace(probe, batch=2)
+    operands = proof.probe_operands(case)
     results = implementation.launch(case, operands.copy())()
     found = {
         name: _outcome(implementation, case, proof.device, _laid_out(operands, change), results)
@@ -84,14 +85,6 @@ def check_layouts(implementation: Implementation, proof: Proof) -> dict[str, str
     found["expanded"] = _outcome(implementation, case, proof.device, expanded, results)
     found["batch 0"] = _outcome_of_nothing(implementation, case, operands)
     return found
-
-
-def _of_two_images(proof: Proof) -> tuple[Case, Operands]:
-    """The probe, with a second image where it has one: one image expanded is itself."""
-    if proof.probe.batch > 1:
-        return proof.probe, proof.probe_operands()
-    case = msgspec.structs.replace(proof.probe, batch=2)
-    return case, normal_operands(case, seed=proof.seed, device=proof.device)
 
 
 def _laid_out(operands: Operands, change: Callable[[Tensor], Tensor]) -> Operands:

@@ -9,7 +9,7 @@ import msgspec
 
 from gconvbench.accuracy.expected import expect
 from gconvbench.accuracy.integers import integer_operands
-from gconvbench.cases import flops
+from gconvbench.accuracy.reference import valid_taps
 from gconvbench.operands import normal_operands
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Peer", "Proof"]
 
 _PROBE_FLOPS = 1 << 31
-"""Larger problems are cut down for what takes many launches and does not depend on their size."""
+"""Launches that execute more are cut down where many are needed and their size does not matter."""
 
 
 class Peer(NamedTuple):
@@ -44,8 +44,6 @@ class Proof:
         expected: the results on them, by name.
         integers: operands for the exact check, or None.
         expected_integers: the exact results on them.
-        probe: the case itself, or a smaller one with the same channels, for the checks that take
-            many launches.
         peers: implementations that were found right, with their results.
     """
 
@@ -56,7 +54,6 @@ class Proof:
     expected: dict[str, Expected]
     integers: Operands | None
     expected_integers: dict[str, Expected]
-    probe: Case
     peers: list[Peer] = field(default_factory=list)
 
     @classmethod
@@ -72,23 +69,27 @@ class Proof:
             expected=expect(case, operands, seed=seed),
             integers=integers,
             expected_integers=expect(case, integers, seed=seed) if integers else {},
-            probe=_probe(case),
         )
 
-    def probe_operands(self) -> Operands:
-        """Normal operands of the probe, in memory of their own."""
-        if self.probe == self.case:
+    def probe(self, implementation: Implementation) -> Case:
+        """The case itself, or a smaller one with the same channels, for what takes many launches.
+
+        One image, where a launch executes too much, and then no more rows than it may, but at least
+        so many that some window reaches beyond the padding.
+        """
+        case = self.case
+        if implementation.executed_flops(case) > _PROBE_FLOPS:
+            case = msgspec.structs.replace(case, batch=1)
+        executed = implementation.executed_flops(case)
+        if executed <= _PROBE_FLOPS:
+            return case
+        enough = case.height * _PROBE_FLOPS // executed
+        heights = range(max(enough, case.reach[0] - 2 * case.padding[0], 1), case.height)
+        fewer = (msgspec.structs.replace(case, height=height) for height in heights)
+        return next((one for one in fewer if valid_taps(one)), case)
+
+    def probe_operands(self, probe: Case) -> Operands:
+        """Normal operands of the case, or of a probe, in memory of their own."""
+        if probe == self.case:
             return self.operands.copy()
-        return normal_operands(self.probe, seed=self.seed, device=self.device)
-
-
-def _probe(case: Case) -> Case:
-    """The case with one image, and no more rows than its work allows."""
-    if flops(case) <= _PROBE_FLOPS:
-        return case
-    one = msgspec.structs.replace(case, batch=1)
-    if flops(one) <= _PROBE_FLOPS:
-        return one
-    window = case.reach[0] + 2 * case.stride[0]
-    height = max(min(case.height, window), case.height * _PROBE_FLOPS // flops(one))
-    return msgspec.structs.replace(one, height=min(case.height, height))
+        return normal_operands(probe, seed=self.seed, device=self.device)

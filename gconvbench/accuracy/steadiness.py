@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from gconvbench.cases import flops
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
 
-    from gconvbench.cases import Case
     from gconvbench.implementations import Launch
 
 __all__ = ["Repeats", "digest", "poisoned_memory", "repeat", "same_bits"]
@@ -28,6 +25,10 @@ _REPEATED_FLOPS = 1 << 30
 """Work to spend on repeating: fewer launches of larger problems."""
 
 
+_INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""By bytes of an element."""
+
+
 class Repeats(NamedTuple):
     """How many more launches there were, and the results of those that had other bits."""
 
@@ -35,16 +36,26 @@ class Repeats(NamedTuple):
     different: tuple[tuple[Tensor, ...], ...]
 
 
-def repeat(case: Case, launch: Launch, first: tuple[Tensor, ...]) -> Repeats:
-    """Launch again and again, and compare with the results of the first time, bit by bit."""
-    count = max(_FEWEST_REPEATS, min(_MOST_REPEATS, _REPEATED_FLOPS // max(1, flops(case))))
+def repeat(launch: Launch, first: tuple[Tensor, ...], *, flops: int) -> Repeats:
+    """Launch again and again, and compare with the results of the first time, bit by bit.
+
+    Args:
+        launch: what is repeated.
+        first: its results the first time.
+        flops: that one launch executes.
+    """
+    count = max(_FEWEST_REPEATS, min(_MOST_REPEATS, _REPEATED_FLOPS // max(1, flops)))
     repeated = (tuple(result.clone() for result in launch()) for _ in range(count))
     return Repeats(count, tuple(one for one in repeated if not same_bits(one, first)))
 
 
 def same_bits(some: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
-    """Whether all results are equal; NaN equals nothing."""
-    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+    """Whether all results have the same bits, wherever they lie; 0.0 and -0.0 have not."""
+    return all(torch.equal(_bits(a), _bits(b)) for a, b in zip(some, others, strict=True))
+
+
+def _bits(result: Tensor) -> Tensor:
+    return result.detach().view(_INTEGERS[result.element_size()])
 
 
 def digest(result: Tensor) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
+from gconvbench.cases import flops
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -125,6 +127,10 @@ class Implementation(ABC):
     def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
         """The reason why this implementation cannot compute `case` there, or None where it can."""
         return None
+
+    def executed_flops(self, case: Case) -> int:
+        """FLOPs that a launch really does: those of the case, unless zeros are multiplied, too."""
+        return flops(case)
 
     def roundings(self, case: Case, tensor: str, device: str) -> int:
         """How often the result named `tensor` is rounded to its storage type (rho of the limit).

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch.nn.functional as F  # noqa: N812
 
+from gconvbench.cases import flops
 from gconvbench.implementations.base import Implementation
 from gconvbench.implementations.blocks import expand_blocks
 
@@ -32,6 +33,10 @@ class BlockDiagonal(Implementation):
     def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
         """One group has no block structure."""
         return "with groups=1 this would be native once more" if case.groups == 1 else None
+
+    def executed_flops(self, case: Case) -> int:
+        """Of a dense layer."""
+        return case.groups * flops(case)
 
     def prepare(self, case: Case, operands: Operands) -> Operands:
         """Expand a weight that is not trained."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch.nn.functional as F  # noqa: N812
 
+from gconvbench.cases import flops
 from gconvbench.implementations.base import Implementation
 from gconvbench.implementations.blocks import expand_blocks
 
@@ -41,6 +42,10 @@ class MergedGroups(Implementation):
         if case.groups == self._merged:
             return f"merging all {case.groups} groups would be block_diagonal"
         return None
+
+    def executed_flops(self, case: Case) -> int:
+        """Of groups m times as wide."""
+        return self._merged * flops(case)
 
     def prepare(self, case: Case, operands: Operands) -> Operands:
         """Expand a weight that is not trained."""

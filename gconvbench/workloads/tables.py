@@ -32,6 +32,8 @@ __all__ = ["LARGEST_PLANE", "SWEEPS", "layers", "layers_small", "zoo", "zoo_smal
 LARGEST_PLANE = 14
 """Rows or columns kept in the `-small` sweeps where the window does not need more: twice the widest
 window of the networks (7), so that it meets either border alone and none at all."""
+_FEWEST_PIXELS = 4
+"""A side of planes for still wider windows, which with their padding meet both borders anyway."""
 
 _MOST_STEPS = 3
 """Strides that a cut plane leaves the window: four outputs per side, two of them inside."""
@@ -167,7 +169,8 @@ def _cut(block: Block) -> Block:
 def _cut_side(size: int, kernel: int, stride: int, padding: int) -> int:
     """Pixels; the window reaches over `kernel` of them, for neither table has a dilation."""
     needed = kernel + _MOST_STEPS * stride - 2 * padding
-    return min(size, max(LARGEST_PLANE, needed))
+    least = _FEWEST_PIXELS if kernel > LARGEST_PLANE else LARGEST_PLANE
+    return min(size, max(least, needed))
 
 
 def _with_fewer_groups(block: Block) -> Block:

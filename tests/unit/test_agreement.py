@@ -43,9 +43,9 @@ def proof(of_large: Proof) -> Proof:
 def unsampled(proof: Proof) -> tuple[int, ...]:
     """The largest element of the output that no check of the proof looks at."""
     output = Native().launch(proof.case, proof.operands)()[0].abs()
-    for expected in (proof.expected["output"], proof.expected_integers["output"]):
-        assert expected.places is not None
-        output[expected.places.unbind(-1)] = 0
+    for one in (proof.expected["output"], proof.expected_integers["output"]):
+        assert one.places is not None
+        output[one.places.unbind(-1)] = 0
     return tuple(int(one) for one in torch.unravel_index(output.argmax(), output.shape))
 
 

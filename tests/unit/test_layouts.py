@@ -248,11 +248,9 @@ def test_layouts_of_one_that_takes_long_to_prepare_are_not_looked_at() -> None:
 def test_a_large_problem_is_cut_down_for_its_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "_PROBE_FLOPS", 2000)
     of_case = Proof.of(CASE, device="cpu", seed=0)
-    assert of_case.probe.batch == 1
-    assert of_case.probe.height < CASE.height
     accuracy = prove(WrongOnSlices(), of_case, thorough=True)
     assert (
-        accuracy.probe == "g2mb1ic6ih5iw5oc4kh3kw3sh1sw1ph0pw0:conv:float32:contiguous:fprop:bias"
+        accuracy.probe == "g2mb1ic6ih4iw5oc4kh3kw3sh1sw1ph0pw0:conv:float32:contiguous:fprop:bias"
     )
     assert accuracy.layouts["step 2"].startswith("wrong: output is off by 0.0")
 

@@ -10,7 +10,7 @@ import torch
 
 from gconvbench.accuracy import Proof, prove
 from gconvbench.accuracy.steadiness import digest, poisoned_memory, repeat, same_bits
-from gconvbench.cases import DIRECTIONS, DTYPES, Case, flops
+from gconvbench.cases import DIRECTIONS, DTYPES, Case
 from gconvbench.implementations.native import Native
 
 if TYPE_CHECKING:
@@ -24,17 +24,16 @@ TINY = Case(groups=2, in_channels=4, out_channels=4, height=5, width=5)
 
 
 @pytest.mark.parametrize(
-    ("side", "launches"),
+    ("flops", "launches"),
     [
-        (1, 12),  # 2 operations: as many as there may be
-        (1 << 13, 8),  # 2^27 operations, 2^30 in all
-        (1 << 14, 2),
-        (1 << 16, 2),  # as few as there may be
+        (0, 12),
+        (2, 12),  # as many as there may be
+        (1 << 27, 8),  # 2^30 in all
+        (1 << 29, 2),
+        (1 << 33, 2),  # as few as there may be
     ],
 )
-def test_there_are_fewer_launches_of_larger_problems(side: int, launches: int) -> None:
-    case = Case(in_channels=1, out_channels=1, kernel_size=(1, 1), height=side, width=side)
-    assert flops(case) == 2 * side**2
+def test_there_are_fewer_launches_of_larger_problems(flops: int, launches: int) -> None:
     result = (torch.ones(2),)
     counted = []
 
@@ -42,25 +41,32 @@ def test_there_are_fewer_launches_of_larger_problems(side: int, launches: int) -
         counted.append(result)
         return result
 
-    assert repeat(case, launch, result) == (launches, ())
+    assert repeat(launch, result, flops=flops) == (launches, ())
     assert len(counted) == launches
 
 
 def test_the_results_that_differ_are_handed_out() -> None:
     """As they were, though the next launch writes to the same memory."""
     buffer, turns = torch.zeros(3), iter(range(12))
-    repeats = repeat(TINY, lambda: (buffer.fill_(next(turns) % 3),), (torch.zeros(3),))
+    repeats = repeat(lambda: (buffer.fill_(next(turns) % 3),), (torch.zeros(3),), flops=1)
     assert repeats.launches == 12
     assert [one.tolist() for (one,) in repeats.different] == [[1.0] * 3, [2.0] * 3] * 4
     smallest = torch.tensor([0, 0, 2**-149])
-    assert len(repeat(TINY, lambda: (smallest,), (torch.zeros(3),)).different) == 12
+    assert len(repeat(lambda: (smallest,), (torch.zeros(3),), flops=1).different) == 12
 
 
 def test_bits_are_the_same_only_if_they_are_in_all_results() -> None:
     one, other = torch.ones(2), torch.tensor([1, 1 + 2**-23])
     assert same_bits((one, one), (one.clone(), one.clone()))
     assert not same_bits((one, one), (one, other))
-    assert not same_bits((torch.tensor(torch.nan),), (torch.tensor(torch.nan),))
+    assert not same_bits((torch.tensor([0.0]),), (torch.tensor([-0.0]),))
+    assert same_bits((torch.tensor(torch.nan),), (torch.tensor(torch.nan),))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_are_the_same_whatever_their_layout(dtype: str) -> None:
+    plain = torch.randn(2, 6, 5, 4).to(getattr(torch, dtype))
+    assert same_bits((plain,), (plain.contiguous(memory_format=torch.channels_last),))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
