@@ -130,11 +130,11 @@ def process_labels(records: Iterable[Record]) -> Iterator[str]:
 
 
 def worst_agreement(run: Run) -> tuple[Job, Agreement] | None:
-    """The two implementations that disagree most, relative to what is allowed."""
+    """The two right implementations that disagree most, relative to what is allowed."""
     found = [
         (record.job, record.accuracy.agreement)
         for record in run.records
-        if record.accuracy and record.accuracy.agreement
+        if record.outcome in MEASURED_OUTCOMES and record.accuracy and record.accuracy.agreement
     ]
     return max(found, key=lambda pair: pair[1].of_allowed, default=None)
 

@@ -118,14 +118,20 @@ def _print_labels(run: Run, console: Console) -> None:
 
 
 def _print_agreement(run: Run, console: Console) -> None:
-    if found := worst_agreement(run):
-        job, worst = found
-        console.print(
-            f"\n[bold]agreement[/bold]: no two differ by more than {fmt.share(worst.of_allowed)} "
-            f"of what their limits allow; the most {job.implementation} and {worst.peer}, in "
-            f"{worst.tensor} of"
+    if not (found := worst_agreement(run)):
+        return
+    job, worst = found
+    most = fmt.of_limit_text(worst.of_allowed)
+    pair = f"{job.implementation} and {worst.peer}, in {worst.tensor} of"
+    if worst.of_allowed > 1:
+        text = (
+            f"{worst.peer}, right where it was sampled, is wrong elsewhere: {most} of what the "
+            f"limits allow lies between {pair}"
         )
-        console.print(f"  [dim]{job.case}[/dim]", soft_wrap=True)
+    else:
+        text = f"no two differ by more than {most} of what their limits allow; the most {pair}"
+    console.print(f"\n[bold]agreement[/bold]: {text}")
+    console.print(f"  [dim]{job.case}[/dim]", soft_wrap=True)
 
 
 def _print_growth(run: Run, console: Console) -> None:

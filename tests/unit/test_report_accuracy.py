@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from gconvbench.cases import Case
 from gconvbench.records import Accuracy, Agreement, Record, TensorAccuracy
@@ -19,6 +21,7 @@ from gconvbench.report.accuracy import (
     same_bits_as,
     worst_agreement,
 )
+from gconvbench.report.accuracy_table import print_accuracy
 from tests.fakes import SMALL, make_plan, make_record, make_run
 
 LIMIT = 1e-6
@@ -133,6 +136,32 @@ def test_the_worst_agreement_is_relative_to_what_is_allowed() -> None:
     assert found is not None
     assert found[0].implementation == "im2col_bmm"
     assert found[1].of_allowed == pytest.approx(0.9)
+
+
+def printed(*records: Record) -> str:
+    console = Console(width=200, file=io.StringIO())
+    print_accuracy(make_run([*records]), console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("distance", "text"),
+    [
+        (9e-7, "no two differ by more than 90 % of what their limits allow"),
+        (3e-2, "native, right where it was sampled, is wrong elsewhere: 30,000x of"),
+        (None, "native, right where it was sampled, is wrong elsewhere: infx of"),
+    ],
+)
+def test_one_that_another_refutes_later_is_named(distance: float | None, text: str) -> None:
+    far = Agreement(peer="native", tensor="output", distance=distance, allowed=1e-6)
+    assert f"agreement: {text}" in printed(checked(implementation="im2col_bmm", agreement=far))
+
+
+def test_a_wrong_one_disagrees_with_nobody() -> None:
+    far = Agreement(peer="native", tensor="output", distance=3e-2, allowed=1e-6)
+    wrong = msgspec.structs.replace(checked(agreement=far), outcome="wrong", detail="wrong")
+    assert worst_agreement(make_run([wrong])) is None
 
 
 def series(exponent: float, *lengths: int, scale: float = 1e-7) -> list[Record]:
