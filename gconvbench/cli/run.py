@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from gconvbench.cases import case_id
 from gconvbench.cli.method import DEFAULT, chosen_implementations, default_device, make_method
@@ -29,7 +30,7 @@ from gconvbench.runner.execute import open_jobs, why_other_environment
 from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import FrameType
 
@@ -43,13 +44,30 @@ if TYPE_CHECKING:
 __all__ = ["planned_cases", "resume", "run_exit_code", "start"]
 
 
-_INTERRUPTED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+_Options = ParamSpec("_Options")
 
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, so that it takes the same way out as Ctrl-C."""
 
 
+def _stoppable(work: Callable[_Options, ExitCode]) -> Callable[_Options, ExitCode]:
+    """Ctrl-C and SIGTERM end it with their exit codes, wherever they find it."""
+
+    @functools.wraps(work)
+    def stopped(*arguments: _Options.args, **options: _Options.kwargs) -> ExitCode:
+        signal.signal(signal.SIGTERM, _terminate)
+        try:
+            return work(*arguments, **options)
+        except _Terminated:
+            return ExitCode.TERMINATED
+        except KeyboardInterrupt:
+            return ExitCode.INTERRUPTED
+
+    return stopped
+
+
+@_stoppable
 def start(  # noqa: PLR0913 (one argument per option)
     selection: Selection,
     *,
@@ -65,7 +83,6 @@ def start(  # noqa: PLR0913 (one argument per option)
     json: bool,
 ) -> ExitCode:
     """A new run on each of the selection's devices; returns the exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
     _note_excluded(selection)
     codes: list[ExitCode] = []
     for name in selection.devices or (default_device(),):
@@ -86,14 +103,12 @@ def start(  # noqa: PLR0913 (one argument per option)
             for record in unsupported:
                 writer.append(record)
             codes.append(_carry_out(writer, worker, timeout_s=timeout_s, json=json))
-        if codes[-1] in _INTERRUPTED:
-            break
     return worst(codes)
 
 
+@_stoppable
 def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> ExitCode:
     """Finish an interrupted run; returns the exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
     stored = load_run(find_run(results, reference))
     if stored.footer is not None:
         _note(f"run {stored.path.stem} is complete; nothing is left to resume")
@@ -192,10 +207,9 @@ def _carry_out(
         with progress(console, left) as display:
             observer = _JsonObserver(display) if json else display
             execute(stored, writer, observer, worker=worker, timeout_s=timeout_s)
-    except KeyboardInterrupt as interrupt:
+    except KeyboardInterrupt:
         _note(f"interrupted; gconvbench run --resume {writer.path.stem} goes on")
-        terminated = isinstance(interrupt, _Terminated)
-        return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+        raise
     return _finish(load_run(writer.path), json=json, already_printed=True)
 
 

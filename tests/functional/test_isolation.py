@@ -91,6 +91,19 @@ def children(pid: int) -> list[int]:
         return []
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_interrupted_before_its_first_job_ends_with_the_same_code(
+    gconvbench: Command, wait_for: Wait, number: signal.Signals, code: int
+) -> None:
+    process = gconvbench.start("check", *SMALL, "--implementation", "hanging")
+    wait_for(lambda: bool(children(process.pid)), process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    assert not gconvbench.stored()
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
