@@ -73,11 +73,14 @@ def test_tf32_that_answers_an_ieee_request_is_named() -> None:
     assert "the precision of tf32, where ieee was asked for" in accuracy.faults[0]
 
 
-def test_large_problems_are_sampled_on_the_device() -> None:
+def test_large_problems_are_witnessed_and_sampled_on_the_device() -> None:
     case = Case(
         groups=32, batch=32, in_channels=256, out_channels=256, height=56, width=56,
         padding=(1, 1), direction="training", bias=True, dtype="bfloat16",
     )  # fmt: skip
     proof = Proof.of(case, device="cuda", seed=0)
-    assert proof.expected["output"].places is not None
+    output = proof.expected["output"]
+    assert output.sums is not None
+    assert output.places is None
+    assert output.settled(torch.zeros(case.output_shape, device="cuda")) is output
     assert not prove(BUILT_IN[0], proof, thorough=True).faults
