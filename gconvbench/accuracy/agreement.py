@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gconvbench.accuracy.expected import same_as
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gconvbench.accuracy.expected import Expected
+    from gconvbench.accuracy.limit import Rows
     from gconvbench.accuracy.proof import Peer, Proof
 
 __all__ = ["disagreements", "disputes", "remember"]
@@ -32,12 +34,12 @@ def disagreements(proof: Proof, one: Peer, others: Iterable[Peer]) -> list[Agree
     return [
         Agreement(
             peer=other.implementation.name,
-            tensor=name,
+            tensor=theirs.name,
             distance=theirs.errors(mine)[1],
-            allowed=_limit(proof, name, one) + theirs.limit,
+            allowed=sum(_limit(proof, theirs, peer) for peer in (one, other)),
         )
         for other in others
-        for name, mine, theirs in _pairs(proof, one, other)
+        for mine, theirs in _pairs(proof, one, other)
     ]
 
 
@@ -47,26 +49,33 @@ def disputes(proof: Proof, one: Peer, others: Iterable[Peer]) -> Iterator[str]:
     Only where a sample is all that is known: what keeps the limits everywhere cannot differ more.
     """
     for other in others:
-        for name, mine, theirs in _pairs(proof, one, other):
-            allowed = _limit(proof, name, one) + theirs.limit
-            distance = theirs.settled(mine).errors(mine)[1]
+        for mine, theirs in _pairs(proof, one, other):
+            judge = theirs.settled(mine)
+            peers = (one, other) if judge is theirs else (one,)
+            allowed = sum(_limit(proof, judge, peer) for peer in peers)
+            distance = judge.errors(mine)[1]
             if distance is None or distance > allowed:
                 yield (
-                    f"{name} differs by {math.inf if distance is None else distance:.2g} from that "
-                    f"of {other.implementation.name}, {allowed:.2g} is allowed, and is wrong there"
+                    f"{theirs.name} differs by {math.inf if distance is None else distance:.2g} "
+                    f"from that of {other.implementation.name}, {allowed:.2g} is allowed, "
+                    "and is wrong there"
                 )
 
 
-def _pairs(proof: Proof, one: Peer, other: Peer) -> Iterator[tuple[str, Tensor, Expected]]:
-    """Each result's name, one's values, and what they must be if the other is right."""
-    case = proof.case
-    for name, mine, theirs in zip(result_names(case), one.results, other.results, strict=True):
-        limit = _limit(proof, name, other)
-        yield name, mine, same_as(case, name, theirs, sums=proof.expected[name].sums, limit=limit)
+def _pairs(proof: Proof, one: Peer, other: Peer) -> Iterator[tuple[Tensor, Expected]]:
+    """Each of one's results, and what it must be if the other is right."""
+    for name, mine, theirs in zip(
+        result_names(proof.case), one.results, other.results, strict=True
+    ):
+        same = same_as(proof.case, name, theirs, sums=proof.expected[name].sums)
+        limit = _limit(proof, same, other, same.elements)  # that of one element holds for any norm
+        yield mine, replace(same, limit=limit)
 
 
-def _limit(proof: Proof, name: str, peer: Peer) -> float:
-    return result_limit(proof.case, name, peer.implementation, device=proof.device)
+def _limit(proof: Proof, same: Expected, peer: Peer, rows: Rows | None = None) -> float:
+    return result_limit(
+        proof.case, same.name, peer.implementation, device=proof.device, rows=rows or same.groups
+    )
 
 
 def remember(proof: Proof, peer: Peer) -> None:

@@ -126,9 +126,9 @@ def _completed(
 ) -> tuple[TensorAccuracy, ...]:
     """With the results' digests and the verdict on integers."""
     exact = dict.fromkeys(result_names(proof.case), "not checked: partial sums would be rounded")
-    if proof.integers is not None:
-        results = _launched(mine.implementation, proof.case, proof.integers.copy())
-        exact = compare_exactly(proof.case, proof.expected_integers, results)
+    for check in proof.integers:
+        results = _launched(mine.implementation, proof.case, check.operands.copy())
+        exact |= compare_exactly(proof.case, check.expected, results)
     return tuple(
         msgspec.structs.replace(one, exact=exact[one.tensor], digest=digest(result))
         for one, result in zip(tensors, mine.results, strict=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gconvbench.accuracy.limit import error_limit
+from gconvbench.accuracy.limit import Rows, error_limit
 from gconvbench.accuracy.reference import reference_results, split_groups, valid_taps
 from gconvbench.accuracy.sample import draw_places, places_per_group, result_shape, values_at
 from gconvbench.accuracy.witness import in_double, witness
@@ -24,7 +24,7 @@ from gconvbench.cases import reduction_length
 from gconvbench.implementations import result_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -36,6 +36,8 @@ __all__ = ["Expected", "expect", "expected_norm", "same_as"]
 _FULL_PRODUCTS = 1 << 24
 """Up to here every element is computed; beyond, a sample (a full reference in float64 takes one to
 two nanoseconds per product, with the copies of its windows)."""
+_TINIEST = 2.0**-1000
+"""Instead of dividing by zero: where nothing but zeros is expected, every error is too large."""
 _GATHERED = 8
 """How much longer a product takes whose operands are gathered by index."""
 
@@ -69,6 +71,16 @@ class Expected:
             return split_groups(self.case, self.name, result)
         return result[self.places.to(result.device).unbind(-1)]
 
+    @property
+    def groups(self) -> Rows:
+        """What `errors` compares in the worst group."""
+        return Rows(*self.values.shape)
+
+    @property
+    def elements(self) -> Rows:
+        """What `element_error` compares."""
+        return Rows(self.values.numel(), 1)
+
     def errors(self, result: Tensor) -> tuple[float | None, float | None]:
         """The relative error in the 2-norm, in total and of the worst group; None: not finite.
 
@@ -86,6 +98,17 @@ class Expected:
         worst = (off / size.clamp(min=self.floor or 1.0)).max().item()
         total = max(torch.linalg.vector_norm(size).item(), self.floor * math.sqrt(len(self.values)))
         return _finite(torch.linalg.vector_norm(off).item() / (total or 1.0)), _finite(worst)
+
+    def element_error(self, result: Tensor) -> float | None:
+        """The largest error of one element; None: not finite.
+
+        Relative to the element, or to the root mean square of its group where that is more.
+        """
+        count = self.values.shape[1]
+        size = torch.linalg.vector_norm(self.values, dim=1, keepdim=True).clamp(min=self.floor)
+        scale = self.values.abs().maximum(size / math.sqrt(count)).clamp(min=_TINIEST)
+        off = (self.rows(result).double() - self.values).abs()
+        return _finite((off / scale).max().item())
 
     def settled(self, result: Tensor) -> Expected:
         """What a result that differs is to be judged by: these values, or the explicit sums.
@@ -110,13 +133,21 @@ class Expected:
         return index, torch.stack(torch.unravel_index(number, result.shape), dim=-1)
 
 
-def expect(case: Case, operands: Operands, *, seed: int) -> dict[str, Expected]:
+def expect(
+    case: Case, operands: Operands, names: Sequence[str] | None = None, *, seed: int
+) -> dict[str, Expected]:
     """The results of `case` by name, in all elements where that is affordable.
 
     Layers behind a shuffle mix all groups, so that no element can be computed alone: all of theirs
     are explicit sums.
+
+    Args:
+        case: the problem.
+        operands: already rounded to the dtype under test.
+        names: which results; all of `result_names` unless given.
+        seed: of the places to sample.
     """
-    names = result_names(case)
+    names = result_names(case) if names is None else names
     sampled = [name for name in names if _is_sampled(case, name)]
     full = reference_results(case, operands, [name for name in names if name not in sampled])
     whole = witness(case, operands) if sampled else {}
@@ -134,10 +165,12 @@ def _examined(sample: Expected, whole: Tensor | None) -> Expected:
     if whole is None:
         return sample
     case, name = sample.case, sample.name
-    limit = error_limit(in_double(case), name, device="cpu", roundings=1)
-    witnessed = same_as(case, name, whole, sums=sample.sums, limit=limit)
+    single = Rows(whole.numel(), 1)  # the limit of one element holds for any norm
+    limit = error_limit(in_double(case), name, device="cpu", roundings=2, rows=single)
     _, off = sample.errors(whole)
-    return witnessed if off is not None and off <= limit else sample
+    if off is None or off > limit:
+        return sample
+    return same_as(case, name, whole, sums=sample.sums, limit=limit)
 
 
 def _is_sampled(case: Case, name: str) -> bool:

@@ -9,22 +9,25 @@ can.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from gconvbench.accuracy.expected import expect
 from gconvbench.cases import SIGNIFICAND_BITS, reduction_length
-from gconvbench.implementations import RESULTS
+from gconvbench.implementations import result_names
 from gconvbench.operands import case_generator, make_operands
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Generator, Tensor
 
+    from gconvbench.accuracy.expected import Expected
     from gconvbench.cases import Case
     from gconvbench.implementations import Operands
 
-__all__ = ["integer_operands", "why_no_check"]
+__all__ = ["IntegerCheck", "integer_checks", "why_no_check"]
 
 _LARGEST = 2
 """Entries are +-1 and +-2: two bits, so that TF32 and bfloat16 operands are exact."""
@@ -33,26 +36,55 @@ _FEWEST_NONZERO = 0.3
 """benchdnn's share of non-zero results below which it does not call it a check
 (tests/benchdnn/conv/conv.cpp, `get_non_zero_trust_percent`), scaled by the stride for gradients."""
 
-_SPARSE: dict[str, dict[str, tuple[str, ...]]] = {
-    "fprop": {"x": ("output",)},
-    "dgrad": {"grad_output": ("grad_input",)},
-    "wgrad": {"grad_output": ("grad_weight",)},
-    "training": {"weight": ("output", "grad_input"), "grad_output": ("grad_weight",)},
+_DRAWN: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
+    "fprop": ({"x": ("output",)},),
+    "dgrad": ({"grad_output": ("grad_input",)},),
+    "wgrad": ({"grad_output": ("grad_weight", "grad_bias")},),
+    "training": (
+        {"weight": ("output", "grad_input")},
+        {"grad_output": ("grad_weight", "grad_bias")},
+    ),
 }
-"""Per direction the operands to thin out, and the results whose sums that has to bound."""
+"""Per direction, in one draw or two: the operand to thin out, and the results whose sums that
+bounds."""
 
 
-def integer_operands(case: Case, *, seed: int, device: str) -> Operands | None:
-    """Operands whose every partial sum is exact, or None where none were found.
+class IntegerCheck(NamedTuple):
+    """Operands of integers, and the results that are exact on them."""
+
+    operands: Operands
+    expected: dict[str, Expected]
+
+
+def integer_checks(case: Case, *, seed: int, device: str) -> tuple[IntegerCheck, ...]:
+    """Checks that together cover every result whose partial sums can be kept exact.
 
     Draws, verifies sum |x| |w| + |b| <= 2^digits in float64, and draws again at half the density.
     """
     generator = case_generator(case, seed + 1)
-    for draw in range(_DRAWS):
-        operands = _draw(case, generator, device, thinning=0.5**draw)
-        if _is_exact(case, operands, seed=seed):
-            return operands
-    return None
+    checks = []
+    for sparse in _draws(case):
+        wanted = [one for names in sparse.values() for one in names if one in result_names(case)]
+        for draw in range(_DRAWS):
+            operands = _draw(case, sparse, generator, device, thinning=0.5**draw)
+            if _is_exact(case, operands, wanted, seed=seed):
+                checks.append(IntegerCheck(operands, expect(case, operands, wanted, seed=seed)))
+                break
+    return tuple(checks)
+
+
+def _draws(case: Case) -> tuple[dict[str, tuple[str, ...]], ...]:
+    """Those of the direction; a single one where nothing has to be thinned out."""
+    draws = _DRAWN[case.direction]
+    if all(_density(case, names) == 1 for sparse in draws for names in sparse.values()):
+        return ({operand: names for sparse in draws for operand, names in sparse.items()},)
+    return draws
+
+
+def _density(case: Case, names: tuple[str, ...]) -> float:
+    """Of non-zeros, so that sums of these results are expected to stay within the significand."""
+    longest = max(reduction_length(case, name) for name in names)
+    return min(1.0, 2 ** SIGNIFICAND_BITS[case.dtype] / _LARGEST**2 / longest)
 
 
 def why_no_check(case: Case, name: str, values: Tensor) -> str | None:
@@ -66,23 +98,22 @@ def why_no_check(case: Case, name: str, values: Tensor) -> str | None:
     return None
 
 
-def _draw(case: Case, generator: Generator, device: str, *, thinning: float) -> Operands:
-    sparse = _SPARSE[case.direction]
-
-    def density(operand: str) -> float:
-        if operand not in sparse:
-            return 1.0
-        longest = max(reduction_length(case, result) for result in sparse[operand])
-        budget = 2 ** SIGNIFICAND_BITS[case.dtype] / _LARGEST**2
-        return min(1.0, thinning * budget / longest)
-
+def _draw(
+    case: Case,
+    sparse: dict[str, tuple[str, ...]],
+    generator: Generator,
+    device: str,
+    *,
+    thinning: float,
+) -> Operands:
     def integers(operand: str, shape: tuple[int, ...]) -> Tensor:
         drawn = torch.randint(
             -_LARGEST, _LARGEST, shape, generator=generator, dtype=torch.int8
         )  # 0 and above stand for the positive ones
         numbers = (drawn + (drawn >= 0)).float()
-        if density(operand) < 1:
-            numbers *= torch.rand(shape, generator=generator) < density(operand)
+        density = thinning * _density(case, sparse[operand]) if operand in sparse else 1.0
+        if density < 1:
+            numbers *= torch.rand(shape, generator=generator) < density
         return numbers
 
     return make_operands(
@@ -111,14 +142,14 @@ def _one_each(layer: Case, generator: Generator) -> Tensor:
     return weight
 
 
-def _is_exact(case: Case, operands: Operands, *, seed: int) -> bool:
-    """Whether no partial sum of a result that will be compared exceeds the significand.
+def _is_exact(case: Case, operands: Operands, names: Sequence[str], *, seed: int) -> bool:
+    """Whether no partial sum of these results exceeds the significand.
 
     Either there are too few products to get there, or sum |x| |w| + |b| is computed.
     """
     most = 2 ** SIGNIFICAND_BITS[case.dtype]
-    longest = max(reduction_length(case, name) for name in RESULTS[case.direction])
+    longest = max(reduction_length(case, name) for name in names)
     if longest * _LARGEST**2 + _LARGEST <= most:
         return True
-    sums = expect(case, operands.mapped(torch.abs), seed=seed)
+    sums = expect(case, operands.mapped(torch.abs), names, seed=seed)
     return all(one.values.max().item() <= most for one in sums.values())

@@ -115,8 +115,9 @@ def _outcome(
     except Exception as error:  # noqa: BLE001 (an implementation may raise anything)
         return _raised(error)
     for name, result, other in zip(result_names(case), results, others, strict=True):
-        limit = 2 * result_limit(case, name, implementation, device=device)
-        _, off = same_as(case, name, result).errors(other)
+        same = same_as(case, name, result)
+        limit = 2 * result_limit(case, name, implementation, device=device, rows=same.groups)
+        _, off = same.errors(other)
         if off is None or off > limit:
             return f"wrong: {name} is off by {off or math.inf:.2g}, limit {limit:.2g}"
     return RIGHT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from gconvbench.accuracy.expected import expect
-from gconvbench.accuracy.integers import integer_operands
+from gconvbench.accuracy.integers import integer_checks
 from gconvbench.accuracy.reference import valid_taps
 from gconvbench.operands import normal_operands
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gconvbench.accuracy.expected import Expected
+    from gconvbench.accuracy.integers import IntegerCheck
     from gconvbench.cases import Case
     from gconvbench.implementations import Implementation, Operands
 
@@ -42,8 +43,7 @@ class Proof:
         seed: of the operands.
         operands: normal operands, also used for timing.
         expected: the results on them, by name.
-        integers: operands for the exact check, or None.
-        expected_integers: the exact results on them.
+        integers: the exact checks, which need not cover every result.
         peers: implementations that were found right, with their results.
     """
 
@@ -52,23 +52,20 @@ class Proof:
     seed: int
     operands: Operands
     expected: dict[str, Expected]
-    integers: Operands | None
-    expected_integers: dict[str, Expected]
+    integers: tuple[IntegerCheck, ...]
     peers: list[Peer] = field(default_factory=list)
 
     @classmethod
     def of(cls, case: Case, *, device: str, seed: int) -> Proof:
         """Draw operands and compute what is expected of them."""
         operands = normal_operands(case, seed=seed, device=device)
-        integers = integer_operands(case, seed=seed, device=device)
         return cls(
             case=case,
             device=device,
             seed=seed,
             operands=operands,
             expected=expect(case, operands, seed=seed),
-            integers=integers,
-            expected_integers=expect(case, integers, seed=seed) if integers else {},
+            integers=integer_checks(case, seed=seed, device=device),
         )
 
     def probe(self, implementation: Implementation) -> Case:

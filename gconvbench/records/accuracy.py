@@ -30,6 +30,9 @@ class TensorAccuracy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         memory_format: of the result: `contiguous`, `channels_last`, both, or `strided`.
         digest: sixteen digits that stand for the result's bits, to be compared over processes.
         compared: how many elements were compared with the reference.
+        element_error: the largest error of one element, relative to itself or to the root mean
+            square of its group, whichever is more.
+        element_limit: what it may be.
     """
 
     tensor: str
@@ -42,6 +45,15 @@ class TensorAccuracy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     memory_format: str = ""
     digest: str = ""
     compared: int = 0
+    element_error: float | None = None
+    element_limit: float | None = None
+
+    @property
+    def is_off_in_one_element(self) -> bool:
+        """Whether one element is farther off than may be; False where that was not looked at."""
+        if self.element_error is None or self.element_limit is None:
+            return False
+        return self.element_error > self.element_limit
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,15 +16,15 @@ from gconvbench.accuracy import (
     reference_results,
 )
 from gconvbench.accuracy.flow import check_flow
-from gconvbench.accuracy.integers import integer_operands, why_no_check
+from gconvbench.accuracy.integers import integer_checks, why_no_check
 from gconvbench.cases import DIRECTIONS, DTYPES, Case
-from gconvbench.implementations import BUILT_IN, Implementation
+from gconvbench.implementations import BUILT_IN, Implementation, result_names
 from gconvbench.implementations.native import Native
 from gconvbench.operands import normal_operands
 from tests.faults import GroupsSwapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -71,16 +71,18 @@ def test_integer_operands_make_every_partial_sum_exact(dtype: str, direction: st
         groups=2, in_channels=8, out_channels=8, height=12, width=12, batch=3, bias=True,
         dtype=dtype, direction=direction,
     )  # fmt: skip
-    operands = integer_operands(case, seed=0, device="cpu")
-    assert operands is not None
-    for tensor in (operands.x, operands.weight, operands.grad_output):
-        assert torch.equal(tensor, tensor.round())
-        assert tensor.abs().max() <= 2
     digits = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}[dtype]
-    for name, result in reference_results(case, operands).items():
-        assert result.abs().max() <= 2**digits
-        assert why_no_check(case, name, result) is None
-        assert torch.equal(result, result.to(getattr(torch, dtype)).double())
+    checks = integer_checks(case, seed=0, device="cpu")
+    assert sorted(name for one in checks for name in one.expected) == sorted(result_names(case))
+    assert len(checks) == (2 if (direction, dtype) == ("training", "bfloat16") else 1)
+    for operands, expected in checks:
+        for tensor in (operands.x, operands.weight, operands.grad_output):
+            assert torch.equal(tensor, tensor.round())
+            assert tensor.abs().max() <= 2
+        for name, result in reference_results(case, operands, tuple(expected)).items():
+            assert result.abs().max() <= 2**digits
+            assert why_no_check(case, name, result) is None
+            assert torch.equal(result, result.to(getattr(torch, dtype)).double())
 
 
 def test_too_few_non_zero_results_are_not_called_a_check() -> None:
@@ -185,13 +187,13 @@ def test_integers_whose_sums_would_be_rounded_are_drawn_again_and_then_given_up(
     verdicts = iter([False] * too_large + [True])
     kept = []
 
-    def is_exact(case: Case, operands: Operands, *, seed: int) -> bool:
+    def is_exact(case: Case, operands: Operands, names: Sequence[str], *, seed: int) -> bool:
         kept.append(torch.count_nonzero(operands.x).item())
         return next(verdicts)
 
     monkeypatch.setattr(integers, "_is_exact", is_exact)
-    operands = integer_operands(Case(dtype="bfloat16"), seed=0, device="cpu")
-    assert (operands is not None) == found
+    checks = integer_checks(Case(dtype="bfloat16"), seed=0, device="cpu")
+    assert bool(checks) == found
     assert kept == sorted(kept, reverse=True)
 
 
@@ -202,7 +204,7 @@ def test_sums_up_to_the_significand_are_exact_and_one_more_is_not(
     """bfloat16 has 8 significand bits: 64 products of 2 and -2 make 256, the last exact sum."""
     case = Case(in_channels=channels, out_channels=1, kernel_size=(1, 1), dtype="bfloat16")
     twos = normal_operands(case, seed=0, device="cpu").mapped(lambda t: torch.full_like(t, -2))
-    assert integers._is_exact(case, twos, seed=0) == is_exact
+    assert integers._is_exact(case, twos, ["output"], seed=0) == is_exact
 
 
 class _Connected(Native):

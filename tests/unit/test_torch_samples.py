@@ -85,10 +85,11 @@ def test_pytorch_s_own_samples_are_right_in_every_implementation(dtype: str) -> 
             compared.add(one.name)
             results = one.launch(case, operands.copy())()
             for name, result in zip(result_names(case), results, strict=True):
-                limit = result_limit(case, name, one, device="cpu")
-                _, error = same_as(case, name, expected[name]).errors(result)
+                same = same_as(case, name, expected[name])
+                limit = result_limit(case, name, one, device="cpu", rows=same.groups)
+                _, error = same.errors(result)
                 assert error is not None, (one.name, case)
-                assert error <= 2 * limit, (one.name, name, case)
+                assert error <= limit, (one.name, name, case)
     assert used >= 10
     assert left_out <= 2
     assert {"native", "split_concat", "im2col_bmm", "tap_accumulate"} <= compared
