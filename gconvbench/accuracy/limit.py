@@ -64,8 +64,21 @@ class Rows(NamedTuple):
         with probability exp(-t^2 / 2) at most (Boucheron, Lugosi and Massart 2013, *Concentration
         Inequalities*, theorem 5.6).
         """
-        deviations = math.sqrt(2 * math.log(self.number / _FALSE_ALARMS))
-        return 1 + deviations / math.sqrt(self.elements)
+        return 1 + math.sqrt(2 * self._surprise / self.elements)
+
+    @property
+    def outlier(self) -> float:
+        """What large products of two normal numbers, whose tail is exp(-t), may add to it.
+
+        One that stays in the result makes this as large as its rounding error. So it takes two that
+        cancel, which together have the tail exp(-2 t).
+        """
+        return self._surprise / 2 / math.sqrt(self.elements)
+
+    @property
+    def _surprise(self) -> float:
+        """Minus the logarithm of the probability that one of these norms may have."""
+        return math.log(self.number / _FALSE_ALARMS)
 
 
 def asked_precision(case: Case) -> str:
@@ -149,17 +162,19 @@ def error_limit(  # noqa: PLR0913
         precision: as in `result_limit`.
         is_last: nothing is summed after the rounding, which then is off by u at most.
     """
-    strays = rows.strays if rows else 0.0
+    strays, outlier = (rows.strays, rows.outlier) if rows else (0.0, 0.0)
     precision = precision or asked_precision(case)
     length = reduction_length(case, tensor)
     storage = 2.0 ** -SIGNIFICAND_BITS[case.dtype]
     is_double = case.dtype == "float64" and precision == "ieee"
     accumulator = 2.0**-53 if is_double else 2.0**-24
-    limit = max(2, _SUM * strays) * math.sqrt(length) * accumulator
+    walk = math.sqrt(length)
+    limit = max(2 * walk, _SUM * (walk * strays + outlier)) * accumulator
     if roundings == 1 and is_last:
         limit += storage
     else:
-        limit += max(1, _ROUNDING * strays) * math.sqrt(roundings) * storage
+        often = math.sqrt(roundings)
+        limit += max(often, _ROUNDING * (often * strays + outlier)) * storage
     terms = _TERMS[precision]
     if terms and device.startswith("cuda"):
         limit += accumulator * math.ceil(length / terms)
