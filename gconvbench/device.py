@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -58,11 +59,11 @@ def why_device_lacks(case: Case, device: str) -> str | None:
 def why_memory_lacks(case: Case, device: str) -> str | None:
     """One line where operands and reference do not fit into free memory, else None.
 
-    Counts each operand and result four times in float64 (drawn, rounded, reference, difference):
-    a rough figure, meant to refuse what would take the machine down.
+    Counts each operand and result five times in float64 (drawn, rounded, expected, expected of
+    integers, difference): a rough figure, meant to refuse what would take the machine down.
     """
     shapes = (case.input_shape, case.weight_shape, case.output_shape)
-    needed = 4 * 8 * sum(map(math.prod, shapes)) + 2 * BLOCK_BYTES
+    needed = 5 * 8 * sum(map(math.prod, shapes)) + 2 * BLOCK_BYTES
     free = _available_bytes() if device == "cpu" else _free_on_device(device)
     if needed > free:
         return (
@@ -73,18 +74,32 @@ def why_memory_lacks(case: Case, device: str) -> str | None:
 
 
 def reset_settings(threads: int) -> None:
-    """Undo what an earlier implementation may have done to the settings of the process."""
+    """Undo what an earlier implementation may have done to the settings of the process.
+
+    What cannot be undone, such as a function of PyTorch that it replaced, lasts until the worker
+    ends, with the round.
+    """
     torch.set_grad_enabled(True)
     torch.set_num_threads(threads)
     torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.set_flush_denormal(False)
+    for device in ("cpu", "cuda"):
+        torch.set_autocast_enabled(device, False)  # noqa: FBT003
     torch.use_deterministic_algorithms(False)  # noqa: FBT003
+    torch.backends.mkldnn.set_flags(_enabled=True)
+    torch.backends.cudnn.enabled = True
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = False
+    if dynamo := sys.modules.get("torch._dynamo"):
+        dynamo.config.fail_on_recompile_limit_hit = False
 
 
 def set_math_mode(math_mode: str, device: str) -> None:
     """Allow or forbid TF32 in convolutions and products, by the setting that this torch has."""
     if device == "cpu":
+        if torch.get_float32_matmul_precision() != "highest":
+            torch.set_float32_matmul_precision("highest")
         return
     convolution = getattr(torch.backends.cudnn, "conv", None)
     if convolution is not None and hasattr(convolution, "fp32_precision"):

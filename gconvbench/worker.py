@@ -30,7 +30,7 @@ from gconvbench.device import (
     why_unavailable,
 )
 from gconvbench.environment import machine_slug, read_environment
-from gconvbench.implementations import Table, load_table, why_unsupported
+from gconvbench.implementations import BUILT_IN_SOURCE, Table, load_table, why_unsupported
 from gconvbench.protocol import (
     Description,
     Explain,
@@ -43,7 +43,7 @@ from gconvbench.protocol import (
     SetUp,
     Support,
 )
-from gconvbench.records import Job, Method, Outcome, Record, Timing
+from gconvbench.records import Accuracy, Job, Method, Outcome, Record, Timing
 from gconvbench.stopping import MedianPrecision
 from gconvbench.telemetry import Watch
 from gconvbench.timing import Clock, HostClock, take_samples, warm_up
@@ -76,33 +76,40 @@ class Worker:
         self._clocks = {mode: _clock(device, mode) for mode in method.cache_modes}
 
     def explain(self, request: Explain) -> Support:
-        """Why each job is unsupported, if it is."""
-        return Support(tuple(self._why_unsupported(job) for job in request.jobs))
+        """Why each job is unsupported, if it is.
+
+        Implementations from outside are asked within their own jobs, where it costs one record if
+        they raise, crash or never return.
+        """
+        return Support(tuple(self._known_reason(job) for job in request.jobs))
 
     def measure(self, request: Measure) -> Record:
         """Prove and time one job. Whatever goes wrong is in the record, never an exception."""
         job, number = request.job, request.round
         reset_settings(self._method.threads)
-        if reason := self._why_unsupported(job):
-            return Record(job=job, round=number, outcome="unsupported", detail=reason)
         try:
+            if reason := self._why_unsupported(job):
+                return Record(job=job, round=number, outcome="unsupported", detail=reason)
             with Watch(self._device) as watch:
                 record = self._prove_and_time(job, number)
-        except Exception as error:  # noqa: BLE001 (an implementation may raise anything)
+        except BaseException as error:  # noqa: BLE001 (an implementation may raise anything)
             return self._failure(job, number, error)
         return msgspec.structs.replace(record, telemetry=watch.telemetry)
+
+    def _known_reason(self, job: Job) -> str | None:
+        source = self._table.sources.get(job.implementation, BUILT_IN_SOURCE)
+        return self._why_unsupported(job) if source == BUILT_IN_SOURCE else None
 
     def _why_unsupported(self, job: Job) -> str | None:
         case = parse_case(job.case)
         implementation = self._table.implementations.get(job.implementation)
         if implementation is None:
             return f"implementation {job.implementation!r} is not installed"
-        try:
-            return why_unsupported(implementation, case, self._device) or why_device_lacks(
-                case, self._device
-            )
-        except Exception as error:  # noqa: BLE001
-            return f"why_unsupported raised {_one_line(error)}"
+        reason: object = why_unsupported(implementation, case, self._device)
+        if not isinstance(reason, str | None):
+            message = f"why_unsupported returns {type(reason).__name__} instead of str or None"
+            raise TypeError(message)
+        return reason or why_device_lacks(case, self._device)
 
     def _prove_and_time(self, job: Job, number: int) -> Record:
         case = parse_case(job.case)
@@ -114,10 +121,16 @@ class Worker:
         self._proof = proof
         implementation = self._table.implementations[job.implementation]
         operands = proof.operands.copy()
-        with _time_of() as first:
-            launch = implementation.launch(case, operands)
-            launch()
-            self._synchronize()
+        try:
+            with _time_of() as first:
+                launch = implementation.launch(case, operands)
+                launch()
+                self._synchronize()
+        except Exception:
+            accuracy = prove(implementation, proof)  # says what is wrong, or raises the same
+            if accuracy.faults:
+                return _wrong(job, number, accuracy)
+            raise
         with _time_of() as proving:
             accuracy = prove(implementation, proof, thorough=self._method.check_only)
         proof_s = preparing[0] + proving[0]
@@ -129,15 +142,12 @@ class Worker:
             faults = prove_again(implementation, proof, launch, operands)
             accuracy = msgspec.structs.replace(accuracy, faults=faults)
         if accuracy.faults:
-            outcome: Outcome = "wrong"
-            timings = ()
-        else:
-            outcome = "checked" if self._method.check_only else "measured"
+            return msgspec.structs.replace(_wrong(job, number, accuracy), proof_s=proof_s)
         return Record(
             job=job,
             round=number,
-            outcome=outcome,
-            detail="; ".join(accuracy.faults),
+            outcome="checked" if self._method.check_only else "measured",
+            detail="",
             accuracy=accuracy,
             proof_s=proof_s,
             first_launch_s=first[0] if timings else None,
@@ -171,13 +181,18 @@ class Worker:
             labels=sampling.labels,
         )
 
-    def _failure(self, job: Job, number: int, error: Exception) -> Record:
+    def _failure(self, job: Job, number: int, error: BaseException) -> Record:
         outcome = _outcome_of(error)
         if outcome == "out_of_memory":
             self._proof = None
             if self._device != "cpu":
                 torch.cuda.empty_cache()
         return Record(job=job, round=number, outcome=outcome, detail=_one_line(error))
+
+
+def _wrong(job: Job, number: int, accuracy: Accuracy) -> Record:
+    detail = "; ".join(accuracy.faults)
+    return Record(job=job, round=number, outcome="wrong", detail=detail, accuracy=accuracy)
 
 
 @contextmanager
@@ -197,8 +212,8 @@ def _clock(device: str, mode: str) -> Clock:
     return CudaEventClock(device, cold=mode == "cold")
 
 
-def _outcome_of(error: Exception) -> Outcome:
-    text = str(error)
+def _outcome_of(error: BaseException) -> Outcome:
+    text = _text(error)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
         isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY_WORDS)
     ):
@@ -208,9 +223,16 @@ def _outcome_of(error: Exception) -> Outcome:
     return "failed"
 
 
-def _one_line(error: Exception) -> str:
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 (foreign code again)
+        return ""
+
+
+def _one_line(error: BaseException) -> str:
     """Type and first line of an exception, without this machine's home and working directory."""
-    first = str(error).strip().splitlines()[:1]
+    first = _text(error).strip().splitlines()[:1]
     text = ": ".join([type(error).__name__, *first])
     for path, shown in ((sys.prefix, "<python>"), (_path(Path.cwd), "."), (_path(Path.home), "~")):
         text = text.replace(path, shown) if len(path) > 1 else text
@@ -248,7 +270,7 @@ def _set_up(request: SetUp) -> tuple[Worker | None, Reply]:
         return None, Refused(reason)
     if request.device != "cpu":
         torch.cuda.set_device(torch.device(request.device).index or 0)
-    table = load_table()
+    table = load_table(announce=lambda words: print(words, file=sys.stderr, flush=True))
     environment = read_environment(request.device, threads=request.method.threads)
     worker = Worker(request.device, request.method, table)
     return worker, Ready(environment, machine_slug(environment), _descriptions(table))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ from gconvbench.accuracy.judge import (
 )
 from gconvbench.accuracy.layouts import check_layouts
 from gconvbench.accuracy.proof import Peer
+from gconvbench.accuracy.stale import stale_results
 from gconvbench.accuracy.steadiness import digest, poisoned_memory, repeat, same_bits
 from gconvbench.cases import case_id
 from gconvbench.implementations import result_names
@@ -58,7 +60,25 @@ def prove(implementation: Implementation, proof: Proof, *, thorough: bool = Fals
     try:
         return _prove(implementation, proof, thorough=thorough)
     except MisfitError as error:
-        return Accuracy(tensors=(), flow="not checked", faults=(str(error),))
+        fault = str(error)
+    except Exception:
+        if not (fault := _output_fault(implementation, proof)):
+            raise
+    return Accuracy(tensors=(), flow="not checked", faults=(fault,))
+
+
+def _output_fault(implementation: Implementation, proof: Proof) -> str:
+    """What does not fit about the output, where the gradients of it could not even be computed."""
+    forward = msgspec.structs.replace(proof.case, direction="fprop")
+    if forward == proof.case:
+        return ""
+    try:
+        _launched(implementation, forward, proof.operands.copy())
+    except MisfitError as error:
+        return str(error)
+    except Exception:  # noqa: BLE001 (the first exception tells more)
+        return ""
+    return ""
 
 
 def _prove(implementation: Implementation, proof: Proof, *, thorough: bool) -> Accuracy:
@@ -103,22 +123,27 @@ def prove_again(
 
     Its last results are spoilt and it is launched once more, so that a launch that merely hands
     out an earlier result is found out; then results and `operands`, on which it was built, are
-    compared again.
+    compared again. At last the operands are overwritten, and it must return something else.
     """
     spoilt = launch()
-    with torch.no_grad():
+    with torch.inference_mode():  # where tensors of either kind may be written to
         for result in spoilt:
-            result.fill_(torch.nan)
+            with contextlib.suppress(RuntimeError):  # expanded: one element stands for many
+                result.fill_(torch.nan)
     results = launch()
     if fault := misfit(proof.case, results, operands.x.device):
         return (fault,)
     faults = list(faults_of(proof.case, compare(implementation, proof, results)))
     faults += _input_faults(proof, operands)
+    if not faults:
+        faults += stale_results(implementation, proof.case, launch, operands)
     return tuple(f"after timing, {fault}" for fault in faults)
 
 
 def _input_faults(proof: Proof, operands: Operands) -> list[str]:
-    return [f"changes its input {name}" for name in proof.operands.changed(operands)]
+    theirs = operands.named()
+    mine = proof.operands.named().items()
+    return [f"changes its input {name}" for name, t in mine if not same_bits((t,), (theirs[name],))]
 
 
 def _completed(

@@ -72,6 +72,11 @@ class Expected:
         return result[self.places.to(result.device).unbind(-1)]
 
     @property
+    def whole(self) -> Rows:
+        """What `errors` compares in total."""
+        return Rows(1, self.values.numel())
+
+    @property
     def groups(self) -> Rows:
         """What `errors` compares in the worst group."""
         return Rows(*self.values.shape)

@@ -48,18 +48,24 @@ def fitting(case: Case, results: object, device: torch.device) -> tuple[Tensor, 
 def misfit(case: Case, results: object, device: torch.device) -> str | None:
     """Results that cannot even be compared: a wrong number, shape, dtype or device of them."""
     names = result_names(case)
-    if not isinstance(results, tuple) or not all(isinstance(one, torch.Tensor) for one in results):
+    if not isinstance(results, tuple):
         return f"returns {type(results).__name__} instead of a tuple of tensors"
     if len(results) != len(names):
         return f"returns {len(results)} results instead of {len(names)}: {', '.join(names)}"
-    for name, result in zip(names, results, strict=True):
-        shape = result_shape(case, name)
-        if result.shape != shape:
-            return f"{name} has shape {tuple(result.shape)} instead of {shape}"
-        if result.dtype != getattr(torch, case.dtype):
-            return f"{name} has dtype {result.dtype} instead of torch.{case.dtype}"
-        if result.device != device:
-            return f"{name} is on {result.device} instead of {device}"
+    found = (_misfit(case, *one, device) for one in zip(names, results, strict=True))
+    return next(filter(None, found), None)
+
+
+def _misfit(case: Case, name: str, result: object, device: torch.device) -> str | None:
+    if not isinstance(result, torch.Tensor):
+        return f"{name} is {type(result).__name__} instead of a tensor"
+    shape = result_shape(case, name)
+    if result.shape != shape:
+        return f"{name} has shape {tuple(result.shape)} instead of {shape}"
+    if result.dtype != getattr(torch, case.dtype):
+        return f"{name} has dtype {result.dtype} instead of torch.{case.dtype}"
+    if result.device != device:
+        return f"{name} is on {result.device} instead of {device}"
     return None
 
 
@@ -104,7 +110,7 @@ def _held_against(
         reduction_length=reduction_length(case, name),
         exact="not checked",
         precision=precision_seen(
-            group_error, case, name, implementation, device=device, rows=expected.groups
+            error, case, name, implementation, device=device, rows=expected.whole
         ),
         memory_format=_memory_format(result),
         compared=expected.values.numel(),

@@ -10,7 +10,7 @@ partial sums (Fasi, Higham, Mikaitis, Pranesh 2021, *Numerical behavior of NVIDI
 section 4). The fourth is the rounding of two operands to TF32's 11 bits, with some room.
 
 These are for norms over many elements. Over few, or of a single one, the norm of random errors
-strays from its expectation, and each term is widened by how far it may; see `Rows`.
+strays from what is expected of it, and each term is widened by how far it may; see `Rows`.
 `docs/accuracy.md` argues it in full.
 """
 
@@ -57,28 +57,15 @@ class Rows(NamedTuple):
     elements: int
 
     @property
-    def strays(self) -> float:
-        """How far the largest of these norms of normal errors is from its expectation, as a factor.
+    def surprise(self) -> float:
+        """How far the largest of these norms strays from what is expected of one, as a share.
 
-        A norm of m independent standard normal numbers, about sqrt(m), exceeds its expectation by t
-        with probability exp(-t^2 / 2) at most (Boucheron, Lugosi and Massart 2013, *Concentration
-        Inequalities*, theorem 5.6).
+        Minus the logarithm of the probability that each of them may have, over sqrt(m) for m
+        elements. Errors have the tail exp(-t), not exp(-t^2 / 2): each is a rounding times a
+        partial sum of products, which are random as well (Janson 1997, *Gaussian Hilbert Spaces*,
+        theorem 6.7, on the tails of products of normal numbers).
         """
-        return 1 + math.sqrt(2 * self._surprise / self.elements)
-
-    @property
-    def outlier(self) -> float:
-        """What large products of two normal numbers, whose tail is exp(-t), may add to it.
-
-        One that stays in the result makes this as large as its rounding error. So it takes two that
-        cancel, which together have the tail exp(-2 t).
-        """
-        return self._surprise / 2 / math.sqrt(self.elements)
-
-    @property
-    def _surprise(self) -> float:
-        """Minus the logarithm of the probability that one of these norms may have."""
-        return math.log(self.number / _FALSE_ALARMS)
+        return math.log(self.number / _FALSE_ALARMS) / math.sqrt(self.elements)
 
 
 def asked_precision(case: Case) -> str:
@@ -162,25 +149,28 @@ def error_limit(  # noqa: PLR0913
         precision: as in `result_limit`.
         is_last: nothing is summed after the rounding, which then is off by u at most.
     """
-    strays, outlier = (rows.strays, rows.outlier) if rows else (0.0, 0.0)
+    surprise = rows.surprise if rows else 0.0
     precision = precision or asked_precision(case)
     length = reduction_length(case, tensor)
     storage = 2.0 ** -SIGNIFICAND_BITS[case.dtype]
     is_double = case.dtype == "float64" and precision == "ieee"
     accumulator = 2.0**-53 if is_double else 2.0**-24
-    walk = math.sqrt(length)
-    limit = max(2 * walk, _SUM * (walk * strays + outlier)) * accumulator
+    limit = max(2 * math.sqrt(length), _SUM * _largest(length, surprise)) * accumulator
     if roundings == 1 and is_last:
         limit += storage
     else:
-        often = math.sqrt(roundings)
-        limit += max(often, _ROUNDING * (often * strays + outlier)) * storage
+        limit += max(math.sqrt(roundings), _ROUNDING * _largest(roundings, surprise)) * storage
     terms = _TERMS[precision]
     if terms and device.startswith("cuda"):
         limit += accumulator * math.ceil(length / terms)
     if case.dtype not in _HALF_TYPES:
-        limit += max(3, _OPERANDS * strays) * _OPERAND_ROUNDING.get(precision, 0.0)
+        limit += max(3, _OPERANDS * _largest(1, surprise)) * _OPERAND_ROUNDING.get(precision, 0.0)
     return limit
+
+
+def _largest(steps: int, surprise: float) -> float:
+    """Of a walk of so many random steps: its expected length, by so much more, and one step."""
+    return math.sqrt(steps) * (1 + surprise) + surprise
 
 
 def precision_seen(  # noqa: PLR0913
@@ -195,13 +185,27 @@ def precision_seen(  # noqa: PLR0913
     """Which arithmetic an error bears witness of: `ieee`, `tf32`, `half` or `none` of them.
 
     The first whose limit the error keeps. Storage in half precision rounds the result to it, so
-    nothing better than `half` can be seen there. `half` stands for operands rounded to 8 bits.
+    nothing better than `half` can be seen there. `half` stands for operands rounded to 8 bits. Only
+    8 times lie between those and TF32's, so errors over few elements are not given room for both.
+
+    Args:
+        error: of the whole result, relative in the 2-norm; None where it is not finite.
+        case: the problem.
+        tensor: which result.
+        implementation: as in `result_limit`.
+        device: as in `result_limit`.
+        rows: the single norm that `error` is of.
     """
     if error is None:
         return "none"
     for precision in ("half",) if case.dtype in _HALF_TYPES else tuple(_TERMS):
         limit = result_limit(
-            case, tensor, implementation, device=device, rows=rows, precision=precision
+            case,
+            tensor,
+            implementation,
+            device=device,
+            rows=rows if precision in {"ieee", asked_precision(case)} else None,
+            precision=precision,
         )
         if error <= limit:
             return precision

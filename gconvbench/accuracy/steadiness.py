@@ -55,7 +55,7 @@ def same_bits(some: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
 
 
 def _bits(result: Tensor) -> Tensor:
-    return result.detach().view(_INTEGERS[result.element_size()])
+    return result.detach().resolve_neg().view(_INTEGERS[result.element_size()])
 
 
 def digest(result: Tensor) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from gconvbench.cases import OPERATIONS
 from gconvbench.implementations.base import (
     MEMORY_FORMATS,
     RESULTS,
@@ -40,12 +41,14 @@ from gconvbench.implementations.split_stack import SplitStack
 from gconvbench.implementations.tap_accumulate import TapAccumulate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from importlib.metadata import EntryPoint
 
     from gconvbench.cases import Case
 
 __all__ = [
     "BUILT_IN",
+    "BUILT_IN_SOURCE",
     "ENTRY_POINT_GROUP",
     "MEMORY_FORMATS",
     "RESULTS",
@@ -59,6 +62,7 @@ __all__ = [
 ]
 
 ENTRY_POINT_GROUP = "gconvbench.implementations"
+BUILT_IN_SOURCE = "built in"
 
 BUILT_IN: tuple[Implementation, ...] = (
     Native(),
@@ -97,24 +101,28 @@ class Table:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def load_table() -> Table:
+def load_table(announce: Callable[[str], object] = str) -> Table:
     """The built-in implementations and those of installed entry points.
 
     An entry point that cannot be imported, is no `Implementation` or takes a name already in use
     is kept with its problem, so that it can be shown and named; it harms no other.
+
+    Args:
+        announce: is told what is about to be loaded, for the case that it ends the process.
     """
     table = Table()
     for implementation in BUILT_IN:
         table.implementations[implementation.name] = implementation
-        table.sources[implementation.name] = "built in"
+        table.sources[implementation.name] = BUILT_IN_SOURCE
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         source = entry.dist.name if entry.dist else entry.value
+        announce(f"it was loading implementation {entry.name!r} of {source}")
         try:
             implementation = _load(entry)
             if implementation.name in table.implementations:
                 message = f"the name {implementation.name!r} is taken"
                 raise ValueError(message)  # noqa: TRY301 (one place reports all problems)
-        except Exception as error:  # noqa: BLE001 (foreign code may raise anything)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (foreign code may raise anything)
             name = entry.name if entry.name not in table.sources else f"{entry.name} ({source})"
             table.problems[name] = f"{type(error).__name__}: {error}"
             table.sources[name] = source
@@ -139,5 +147,15 @@ def _load(entry: EntryPoint) -> Implementation:
         raise TypeError(message)
     if not str(getattr(implementation, "name", "")).isidentifier():
         message = f"{entry.value} has no name of letters, digits and underscores"
+        raise ValueError(message)
+    if not isinstance(getattr(implementation, "idea", None), str):
+        message = f"{entry.value} has no idea, which must be one line of text"
+        raise TypeError(message)
+    operations = implementation.operations
+    if not isinstance(operations, tuple) or not set(operations) <= set(OPERATIONS):
+        message = (
+            f"{entry.value} has operations {operations!r}; allowed is a tuple of some of "
+            f"{', '.join(OPERATIONS)}"
+        )
         raise ValueError(message)
     return implementation

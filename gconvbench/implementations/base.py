@@ -98,12 +98,6 @@ class Operands:
         """The same values and layouts in memory of their own."""
         return self.mapped(torch.clone)
 
-    def changed(self, other: Operands) -> tuple[str, ...]:
-        """The names of the operands that differ in any bit from those of `other`."""
-        theirs = other.named()
-        mine = self.named().items()
-        return tuple(name for name, tensor in mine if not torch.equal(tensor, theirs[name]))
-
 
 class Implementation(ABC):
     """One way to compute a grouped convolution.

@@ -150,7 +150,12 @@ class WorkerProcess:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise WorkerLostError(self._how_it_ended()) from None
-        return self._decoder.decode(self._read_line(timeout_s))
+        line = self._read_line(timeout_s)
+        try:
+            return self._decoder.decode(line)
+        except msgspec.DecodeError:
+            message = "gave an answer that is none"
+            raise WorkerLostError(message) from None
 
     def _read_line(self, timeout_s: float) -> bytes:
         assert self._process.stdout  # noqa: S101

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 import torch
 
 from gconvbench import device as device_module
 from gconvbench.cases import DIRECTIONS, Case, case_id
-from gconvbench.implementations import Implementation, load_table
+from gconvbench.implementations import Implementation, load_table, result_names
 from gconvbench.implementations.native import Native
 from gconvbench.protocol import Explain, Measure
 from gconvbench.records import Job, Method
@@ -47,7 +48,7 @@ class Failing(Implementation):
     name = "failing"
     idea = "raises"
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self._error = error
 
     def forward(self, case: object, x: object, weight: object, bias: object) -> torch.Tensor:
@@ -139,16 +140,55 @@ def test_a_job_that_cannot_fit_is_refused_before_it_takes_the_machine_down() -> 
     assert "GiB are free" in record.detail
 
 
-def test_an_implementation_whose_support_check_raises_is_unsupported_by_name() -> None:
-    class Undecided(Failing):
-        name = "undecided"
+class Undecided(Native):
+    """Answers, or raises, something else when asked what it supports."""
 
-        def why_unsupported(self, case: Case, device: str) -> str | None:
-            raise self._error
+    name = "undecided"
 
-    record = make_worker(Undecided(KeyError("x"))).measure(Measure(job("undecided"), 1))
-    assert record.outcome == "unsupported"
-    assert record.detail == "why_unsupported raised KeyError: 'x'"
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def why_unsupported(self, case: Case, device: str) -> str | None:
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (KeyError("x"), "KeyError: 'x'"),
+        (SystemExit(3), "SystemExit: 3"),
+        (7, "TypeError: why_unsupported returns int instead of str or None"),
+    ],
+    ids=["raises", "ends the process", "wrong type"],
+)
+def test_one_that_does_not_say_what_it_supports_fails_by_name(answer: object, detail: str) -> None:
+    worker = make_worker(Undecided(answer))
+    assert worker.explain(Explain((job("undecided"), job()))).reasons == (None, None)
+    record = worker.measure(Measure(job("undecided"), 1))
+    assert (record.outcome, record.detail) == ("failed", detail)
+
+
+def test_one_from_outside_is_asked_what_it_supports_within_its_job() -> None:
+    worker = make_worker(Undecided("not today"))
+    assert worker.explain(Explain((job("undecided"),))).reasons == (None,)
+    record = worker.measure(Measure(job("undecided"), 1))
+    assert (record.outcome, record.detail) == ("unsupported", "not today")
+
+
+class Unspeakable(Exception):  # noqa: N818 (it is what it is)
+    """Raises when it is shown."""
+
+    def __str__(self) -> str:
+        message = "no"
+        raise ValueError(message)
+
+
+@pytest.mark.parametrize("error", [Unspeakable(), KeyboardInterrupt(), GeneratorExit()])
+def test_whatever_is_raised_is_named_by_its_type(error: BaseException) -> None:
+    record = make_worker(Failing(error)).measure(Measure(job("failing"), 1))
+    assert (record.outcome, record.detail) == ("failed", type(error).__name__)
 
 
 def test_a_dtype_that_the_device_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +225,10 @@ class Unsettling(_Deviant):
         torch.set_grad_enabled(False)
         torch.set_default_dtype(torch.float64)
         torch.set_num_threads(2)
+        torch.set_default_device("meta")
+        torch.autocast("cpu").__enter__()
+        torch.backends.mkldnn.set_flags(_enabled=False)
+        torch.set_float32_matmul_precision("medium")
         return super().forward(case, x, weight, bias)
 
 
@@ -203,6 +247,41 @@ class Decaying(_Deviant):
         right = super().launch(case, operands)
         launches = iter(range(10**9))
         return lambda: tuple(r * (1 if next(launches) < 20 else 1.01) for r in right())
+
+
+class StaleCopies(_Deviant):
+    """Computes once, and hands out copies."""
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        results = super().launch(case, operands)()
+        return lambda: tuple(result.clone() for result in results)
+
+
+class Inferring(_Deviant):
+    """Right, and nothing that could be written to outside of inference mode."""
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        right = super().launch(case, operands)
+
+        def launch() -> tuple[Tensor, ...]:
+            with torch.inference_mode():
+                return right()
+
+        return launch
+
+
+class Keeping(_Deviant):
+    """Keeps operands of its own, as its `prepare` says."""
+
+    def prepare(self, case: Case, operands: Operands) -> Operands:
+        return operands.copy()
+
+
+class OfAnotherShape(_Deviant):
+    """Loses the last column."""
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super().forward(case, x, weight, bias)[..., :-1]
 
 
 class Absent(_Deviant):
@@ -233,6 +312,40 @@ def test_what_is_not_a_function_of_its_inputs_is_wrong_and_harms_no_other(
     assert worker.measure(Measure(job(), 1)).outcome == "measured"
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_copies_of_one_result_are_found_out_in_every_direction(direction: str) -> None:
+    case = msgspec.structs.replace(CASE, direction=direction, bias=True)
+    record = make_worker(StaleCopies()).measure(Measure(job("deviant", case), 1))
+    assert record.outcome == "wrong"
+    assert record.detail.startswith("after timing, ")
+    assert "is the same for other operands: it was computed before" in record.detail
+    assert len(record.detail.split(";")) == len(result_names(case))
+
+
+@pytest.mark.parametrize(
+    ("deviant", "direction"),
+    [*((Keeping(), direction) for direction in DIRECTIONS), (Inferring(), "fprop")],
+)
+def test_what_computes_anew_is_measured(deviant: Implementation, direction: str) -> None:
+    case = msgspec.structs.replace(CASE, direction=direction)
+    record = make_worker(deviant).measure(Measure(job("deviant", case), 1))
+    assert (record.outcome, record.detail) == ("measured", "")
+
+
+def test_a_result_that_is_the_bias_alone_is_not_called_stale() -> None:
+    case = Case(in_channels=2, out_channels=2, height=1, width=1, kernel_size=(1, 1),
+                padding=(1, 1), stride=(2, 2), bias=True)  # fmt: skip
+    assert make_worker().measure(Measure(job(case=case), 1)).outcome == "measured"
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_an_output_of_another_shape_is_called_so_in_every_direction(direction: str) -> None:
+    case = msgspec.structs.replace(CASE, direction=direction)
+    record = make_worker(OfAnotherShape()).measure(Measure(job("deviant", case), 1))
+    assert record.outcome == "wrong"
+    assert record.detail == "output has shape (1, 4, 4, 3) instead of (1, 4, 4, 4)"
+
+
 def test_settings_that_an_implementation_changed_are_put_back() -> None:
     worker = make_worker(Unsettling())
     training = Case(
@@ -242,6 +355,10 @@ def test_settings_that_an_implementation_changed_are_put_back() -> None:
     assert worker.measure(Measure(job(case=training), 1)).outcome == "measured"
     assert torch.get_default_dtype() == torch.float32
     assert torch.get_num_threads() == 1
+    assert torch.ones(1).device == torch.device("cpu")
+    assert not torch.is_autocast_enabled("cpu")
+    assert torch.backends.mkldnn.enabled
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_a_job_of_an_implementation_that_is_not_installed_is_unsupported() -> None:
