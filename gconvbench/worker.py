@@ -30,7 +30,13 @@ from gconvbench.device import (
     why_unavailable,
 )
 from gconvbench.environment import machine_slug, read_environment
-from gconvbench.implementations import BUILT_IN_SOURCE, Table, load_table, why_unsupported
+from gconvbench.implementations import (
+    BUILT_IN_SOURCE,
+    Table,
+    load_table,
+    why_not_its_operation,
+    why_unsupported,
+)
 from gconvbench.protocol import (
     Description,
     Explain,
@@ -97,8 +103,11 @@ class Worker:
         return msgspec.structs.replace(record, telemetry=watch.telemetry)
 
     def _known_reason(self, job: Job) -> str | None:
-        source = self._table.sources.get(job.implementation, BUILT_IN_SOURCE)
-        return self._why_unsupported(job) if source == BUILT_IN_SOURCE else None
+        implementation = self._table.implementations.get(job.implementation)
+        if implementation is None or self._table.sources[job.implementation] == BUILT_IN_SOURCE:
+            return self._why_unsupported(job)
+        case = parse_case(job.case)
+        return why_not_its_operation(implementation, case) or why_device_lacks(case, self._device)
 
     def _why_unsupported(self, job: Job) -> str | None:
         case = parse_case(job.case)

@@ -58,6 +58,7 @@ __all__ = [
     "Table",
     "load_table",
     "result_names",
+    "why_not_its_operation",
     "why_unsupported",
 ]
 
@@ -134,9 +135,16 @@ def load_table(announce: Callable[[str], object] = str) -> Table:
 
 def why_unsupported(implementation: Implementation, case: Case, device: str) -> str | None:
     """The reason why `implementation` cannot compute `case` on `device`, or None where it can."""
+    return why_not_its_operation(implementation, case) or implementation.why_unsupported(
+        case, device
+    )
+
+
+def why_not_its_operation(implementation: Implementation, case: Case) -> str | None:
+    """The part of the reason that is known without asking it."""
     if case.operation not in implementation.operations:
         return f"computes {' and '.join(implementation.operations)}, not {case.operation}"
-    return implementation.why_unsupported(case, device)
+    return None
 
 
 def _load(entry: EntryPoint) -> Implementation:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gconvbench.store import load_run
-from tests.functional.conftest import SMALL, WITHOUT_PLUGIN
+from tests.functional.conftest import ROOT, SMALL, WITHOUT_PLUGIN
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.functional.conftest import Command
 
@@ -31,6 +32,10 @@ ENDINGS = {
     "no_tuple": ("wrong", "returns Tensor instead of a tuple of tensors"),
     "changing_input": ("wrong", "changes its input x"),
     "hanging": ("timed_out", "the worker took longer than 3 s"),
+    "hanging_when_asked": ("timed_out", "the worker took longer than 3 s"),
+    "leaving_when_asked": ("crashed", "the worker exited with status 3"),
+    "garbling": ("crashed", "the worker gave an answer that is none"),
+    "stale": ("wrong", "after timing, output is the same for other operands"),
 }
 """Of each implementation that fails: how it ends, and what its record says."""
 
@@ -64,6 +69,22 @@ def test_the_exit_code_tells_the_kind(gconvbench: Command, name: str, code: int)
     outcome = gconvbench("run", *SMALL, "--implementation", name, "--check-only")
     assert outcome.code == code
     assert "Traceback" not in outcome.err
+
+
+def test_one_that_crashes_while_it_is_loaded_is_named(gconvbench: Command, tmp_path: Path) -> None:
+    """Nothing can be measured beside it, so one must know what to uninstall."""
+    info = tmp_path / "bad_luck-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-luck\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[gconvbench.implementations]\nunlucky = bad_luck:It\n")
+    (tmp_path / "bad_luck.py").write_text("import os\nos._exit(3)\n")
+    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+    outcome = gconvbench("run", *SMALL, "--implementation", "native", PYTHONPATH=path)
+    assert outcome.code == 5
+    assert outcome.err.strip() == (
+        "gconvbench: the worker exited with status 3 while starting: "
+        "it was loading implementation 'unlucky' of bad-luck"
+    )
 
 
 def interrupted(gconvbench: Command, wait_for: Wait, number: int) -> subprocess.Popen[str]:

@@ -129,6 +129,7 @@ def test_implementations_from_outside_are_listed_with_their_source_and_problems(
     assert found["native"]["source"] == "built in"
     assert found["chatty"]["source"] == "gconvbench-test-plugin"
     assert "No module named 'gconvbench_no_such_module'" in found["unimportable"]["problem"]
+    assert found["leaving"]["problem"] == "SystemExit: 3"
     assert "is no gconvbench Implementation" in found["shapeless"]["problem"]
     assert "'native' is taken" in found["native (gconvbench-test-plugin)"]["problem"]
     text = gconvbench("list", "--implementations").out

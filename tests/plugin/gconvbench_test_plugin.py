@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -52,6 +53,43 @@ class Hanging(_Native):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:
             time.sleep(60)
+
+
+class HangingWhenAsked(_Native):
+    name = "hanging_when_asked"
+    idea = "never says what it supports"
+
+    def why_unsupported(self, case: Case, device: str) -> str | None:
+        while True:
+            time.sleep(60)
+
+
+class LeavingWhenAsked(_Native):
+    name = "leaving_when_asked"
+    idea = "ends the process when asked what it supports"
+
+    def why_unsupported(self, case: Case, device: str) -> str | None:
+        os._exit(3)
+
+
+class Garbling(_Native):
+    name = "garbling"
+    idea = "writes to every open file"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        for descriptor in range(3, 40):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, b"not JSON\n")
+        return super().forward(case, x, weight, bias)
+
+
+class Stale(_Native):
+    name = "stale"
+    idea = "computes once and hands out copies"
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        results = super().launch(case, operands)()
+        return lambda: tuple(result.clone() for result in results)
 
 
 class Hungry(_Native):
