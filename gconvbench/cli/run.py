@@ -235,10 +235,11 @@ def _show(stored: Run, console: Console) -> None:
 
 
 def run_exit_code(records: tuple[Record, ...]) -> ExitCode:
-    """6 with a wrong implementation, 5 with something not measured, else 0."""
+    """6 with a wrong implementation, 5 with a job, or with all, not measured, else 0."""
     outcomes = {record.outcome for record in records}
     codes = [ExitCode.WRONG] if "wrong" in outcomes else []
-    codes += [ExitCode.NOT_MEASURED] if outcomes & FAILED_OUTCOMES else []
+    if outcomes & FAILED_OUTCOMES or outcomes == {"unsupported"}:
+        codes.append(ExitCode.NOT_MEASURED)
     return worst(codes)
 
 

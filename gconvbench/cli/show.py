@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gconvbench.errors import NotComparableError, UsageError
 from gconvbench.records import encode_line
+from gconvbench.report.accuracy import same_bits_as
 from gconvbench.report.accuracy_table import print_accuracy
 from gconvbench.report.table import make_console, print_run
 from gconvbench.store import earlier_runs, find_run, load_run
@@ -61,6 +62,8 @@ def show_accuracy(reference: str, results: Path, *, against: str | None, plot: P
     else:
         earlier = [load_run(find_run(results, against))]
         _refuse_incomparable(stored, earlier[0])
+        if not same_bits_as(stored, earlier)[1]:
+            print(f"run {earlier[0].header.run} has no result in common with this one")
     print_accuracy(stored, make_console(sys.stdout), earlier=earlier)
     return 0
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gconvbench.store import Run
 
 __all__ = [
+    "FASTER_THAN_WALK",
     "Cell",
     "Changed",
     "Growth",
@@ -39,7 +40,7 @@ _NOISE_SHARE = 0.1
 """Errors below a tenth of the storage type's unit roundoff are not told apart."""
 _FEWEST_LENGTHS = 4
 _SHORTEST_RANGE = 10.0
-_FASTER_THAN_WALK = 0.75
+FASTER_THAN_WALK = 0.75
 """Halfway between the random walk's exponent, 1/2, and that of errors that all point one way, 1."""
 _RESULTS_WITH_LAYOUT = ("output", "grad_input")
 
@@ -216,7 +217,7 @@ def _growth(points: Sequence[Point]) -> Growth | None:
         shortest=shortest,
         longest=longest,
         exponent=slope,
-        is_finding=slope > _FASTER_THAN_WALK and above,
+        is_finding=slope > FASTER_THAN_WALK and above,
     )
 
 

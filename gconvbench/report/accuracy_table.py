@@ -11,6 +11,7 @@ from gconvbench.cases import DIRECTIONS, parse_case
 from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.report import format as fmt
 from gconvbench.report.accuracy import (
+    FASTER_THAN_WALK,
     accuracy_labels,
     changed_algorithms,
     error_matrix,
@@ -122,15 +123,14 @@ def _print_agreement(run: Run, console: Console) -> None:
         return
     job, worst = found
     most = fmt.of_limit_text(worst.of_allowed)
-    pair = f"{job.implementation} and {worst.peer}, in {worst.tensor} of"
     if worst.of_allowed > 1:
-        text = (
-            f"{worst.peer}, right where it was sampled, is wrong elsewhere: {most} of what the "
-            f"limits allow lies between {pair}"
-        )
+        text = f"{worst.peer}, right where it was sampled, is wrong elsewhere"
+        pair = f"{most} of what the limits allow lies between it and {job.implementation}"
     else:
-        text = f"no two differ by more than {most} of what their limits allow; the most {pair}"
+        text = f"no two differ by more than {most} of what their limits allow"
+        pair = f"the most {job.implementation} and {worst.peer}"
     console.print(f"\n[bold]agreement[/bold]: {text}")
+    console.print(f"  {pair}, in {worst.tensor} of")
     console.print(f"  [dim]{job.case}[/dim]", soft_wrap=True)
 
 
@@ -140,7 +140,8 @@ def _print_growth(run: Run, console: Console) -> None:
         return
     console.print(
         "\n[bold]growth[/bold]: error as a power of the reduction length L, steepest first\n"
-        "  (a random walk of roundings grows as L^0.5, errors that all point one way as L^1)"
+        "  A random walk of roundings grows as L^0.5, errors of one sign as L^1; above\n"
+        f"  L^{FASTER_THAN_WALK:g}, and above the rounding of the result, it is a finding."
     )
     shown = [one for one in found if one.is_finding] + [o for o in found if not o.is_finding]
     cells = [["implementation", "dtype", "result", "L", "growth", ""]]
@@ -168,8 +169,9 @@ def _print_changes(run: Run, earlier: Sequence[Run], console: Console) -> None:
     changed = changed_algorithms(run, earlier)
     if not known and not changed:
         return
+    which = earlier[0].header.run if len(earlier) == 1 else "earlier runs"
     console.print(
-        f"\n[bold]against earlier runs[/bold] of this machine: {same} of {known} results have the "
+        f"\n[bold]against {which}[/bold] of this machine: {same} of {known} results have the "
         f"same bits, {len(changed)} changed their algorithm"
     )
     for one in changed[:_MOST_ROWS]:

@@ -25,6 +25,8 @@ __all__ = ["plot_errors"]
 _FORMATS = (".svg", ".png", ".pdf")
 _RESULTS = ("output", "grad_input", "grad_weight", "grad_bias")
 _MARKERS = "osD^v<>pPX*hd"
+_APART = 1.03
+"""Factor of L by which marks of different implementations stand beside each other."""
 _PANEL_INCHES = (2.7, 2.2)
 _LEGEND_INCHES = 2.2
 
@@ -88,7 +90,7 @@ def _has(points: Sequence[Point], name: str) -> bool:
 
 
 def _draw(panel: Axes, points: Sequence[Point], names: Sequence[str]) -> None:
-    """Limits from the strictest to the widest as a band, errors as marks."""
+    """Limits from the strictest to the widest as a band, errors as marks, side by side."""
     panel.set_xscale("log")
     panel.set_yscale("log")
     limits: dict[int, list[float]] = {}
@@ -100,8 +102,9 @@ def _draw(panel: Axes, points: Sequence[Point], names: Sequence[str]) -> None:
     panel.fill_between(lengths, lowest, highest, color="0.85", linewidth=0)
     for number, name in enumerate(names):
         mine = [point for point in points if point.implementation == name]
+        aside = _APART ** (number - len(names) / 2)
         panel.plot(
-            [point.reduction_length for point in mine],
+            [point.reduction_length * aside for point in mine],
             [point.error for point in mine],
             linestyle="",
             marker=_MARKERS[number % len(_MARKERS)],

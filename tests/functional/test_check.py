@@ -167,6 +167,22 @@ def test_runs_of_other_machines_are_not_compared(
     assert "cannot be compared: its machine is other-" in outcome.err
 
 
+def test_runs_with_no_result_in_common_are_said_to_have_none(gconvbench: Command) -> None:
+    for name in ("native", "split_concat"):
+        gconvbench("check", *SMALL, "--implementation", name)
+    first, second = sorted(path.stem for path in gconvbench.stored())
+    shown = gconvbench("show", second, "--accuracy", "--against", first)
+    assert shown.code == 0, shown.err
+    assert f"run {first} has no result in common with this one" in shown.out
+    assert "against" not in shown.out.partition("in common")[2]
+
+
+def test_a_run_of_nothing_that_is_supported_has_measured_nothing(gconvbench: Command) -> None:
+    outcome = gconvbench("check", *SMALL, "--implementation", "choosy")
+    assert outcome.code == 5
+    assert "1 unsupported" in outcome.out
+
+
 def test_errors_are_drawn_over_reduction_lengths(checked: tuple[Command, Outcome]) -> None:
     command, _ = checked
     outcome = command("show", "--plot", "errors.svg")

@@ -72,6 +72,14 @@ class LeavingWhenAsked(_Native):
         os._exit(3)
 
 
+class Choosy(_Native):
+    name = "choosy"
+    idea = "supports nothing"
+
+    def why_unsupported(self, case: Case, device: str) -> str | None:
+        return "not in the mood"
+
+
 class Garbling(_Native):
     name = "garbling"
     idea = "writes to every open file"

@@ -149,8 +149,8 @@ def printed(*records: Record) -> str:
     ("distance", "text"),
     [
         (9e-7, "no two differ by more than 90 % of what their limits allow"),
-        (3e-2, "native, right where it was sampled, is wrong elsewhere: 30,000x of"),
-        (None, "native, right where it was sampled, is wrong elsewhere: infx of"),
+        (3e-2, "native, right where it was sampled, is wrong elsewhere\n  30,000x of"),
+        (None, "native, right where it was sampled, is wrong elsewhere\n  infx of"),
     ],
 )
 def test_one_that_another_refutes_later_is_named(distance: float | None, text: str) -> None:
