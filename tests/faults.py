@@ -635,3 +635,23 @@ LAYOUT_FAULTS: tuple[Plant, ...] = tuple(
     partial(Misread, operand=name) for name in ("x", "weight", "grad_output")
 )
 """Right on operands that lie plainly in memory."""
+
+
+class Touched(Native):
+    """Native, with a change made to one of its results in place."""
+
+    name = "touched"
+
+    def __init__(self, change: Callable[[Tensor], None], index: int = 0) -> None:
+        self._change = change
+        self._index = index
+
+    def launch(self, case: Case, operands: Operands) -> Launch:
+        right = super().launch(case, operands)
+
+        def launch() -> tuple[Tensor, ...]:
+            results = tuple(result.clone() for result in right())
+            self._change(results[self._index])
+            return results
+
+        return launch

@@ -12,13 +12,12 @@ from gconvbench.accuracy import Proof, Rows, error_limit, prove, result_limit
 from gconvbench.cases import Case, parse_case
 from gconvbench.implementations import BUILT_IN, why_unsupported
 from gconvbench.implementations.native import Native
+from tests.faults import Touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
-
-    from gconvbench.implementations import Launch, Operands
 
 FEW_ELEMENTS = [
     "g1024mb4ic1024ih7iw7oc1024kh1kw1sh1sw1ph0pw0:conv:float16:contiguous:wgrad",
@@ -91,27 +90,6 @@ def test_nobody_sets_a_limit_of_their_own(roundings: float) -> None:
     assert result_limit(case, "output", Declaring(19), device="cpu") > 0
 
 
-class Changed(Native):
-    """Native, with a change made to its second result, or its only one, but not to integers."""
-
-    name = "changed"
-
-    def __init__(self, change: Callable[[Tensor], None]) -> None:
-        self._change = change
-
-    def launch(self, case: Case, operands: Operands) -> Launch:
-        right = super().launch(case, operands)
-
-        def launch() -> tuple[Tensor, ...]:
-            results = tuple(result.clone() for result in right())
-            one = results[min(1, len(results) - 1)]
-            if not torch.equal(one, one.round()):
-                self._change(one)
-            return results
-
-        return launch
-
-
 def median(result: Tensor) -> int:
     """Where an element is that is neither large nor small."""
     return int(result.abs().flatten().median(dim=0).indices)
@@ -125,6 +103,11 @@ def double(result: Tensor) -> None:
     result.view(-1)[median(result)] *= 2
 
 
+def of_fractions(change: Callable[[Tensor], None]) -> Callable[[Tensor], None]:
+    """The same change, but not to whole numbers, where the exact check would find it."""
+    return lambda result: None if torch.equal(result, result.round()) else change(result)
+
+
 @pytest.mark.parametrize("change", [drop, double])
 @pytest.mark.parametrize("direction", ["fprop", "dgrad", "training"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -136,7 +119,8 @@ def test_a_single_wrong_element_is_found(
                 padding=(1, 1), dtype=dtype, direction=direction)  # fmt: skip
     proof = Proof.of(case, device="cpu", seed=0)
     assert not prove(Native(), proof).faults
-    faults = prove(Changed(change), proof).faults
+    touched = Touched(of_fractions(change), index=1 if direction == "training" else 0)
+    faults = prove(touched, proof).faults
     assert faults
     if dtype == "bfloat16":
         assert " in one element, limit 0.0" in faults[0]

@@ -17,37 +17,19 @@ from gconvbench.cases import DTYPES, Case
 from gconvbench.implementations import result_names
 from gconvbench.implementations.native import Native
 from gconvbench.operands import normal_operands
+from tests.faults import Touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from gconvbench.implementations import Implementation, Launch, Operands
+    from gconvbench.implementations import Implementation, Operands
 
 CASE = Case(groups=4, in_channels=64, out_channels=64, height=132, width=132, padding=(1, 1))
 SMALL = Case(groups=4, in_channels=8, out_channels=12, height=6, width=5, batch=2, bias=True,
              direction="training")  # fmt: skip
 SEED = 3
-
-
-class Touched(Native):
-    """Native, with a change made to its first result."""
-
-    name = "touched"
-
-    def __init__(self, change: Callable[[Tensor], None]) -> None:
-        self._change = change
-
-    def launch(self, case: Case, operands: Operands) -> Launch:
-        right = super().launch(case, operands)
-
-        def launch() -> tuple[Tensor, ...]:
-            results = tuple(result.clone() for result in right())
-            self._change(results[0])
-            return results
-
-        return launch
 
 
 def largest_outside_the_sample(case: Case) -> tuple[int, ...]:
