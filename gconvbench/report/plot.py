@@ -111,6 +111,6 @@ def _draw(panel: Axes, points: Sequence[Point], names: Sequence[str]) -> None:
             markersize=3,
             markerfacecolor="none",
             markeredgewidth=0.7,
-            color=f"C{number % 10}",
+            color=mpl.colormaps["tab20"](number % 20),
             label=name,
         )
