@@ -59,11 +59,12 @@ def why_device_lacks(case: Case, device: str) -> str | None:
 def why_memory_lacks(case: Case, device: str) -> str | None:
     """One line where operands and reference do not fit into free memory, else None.
 
-    Counts each operand and result five times in float64 (drawn, rounded, expected, expected of
-    integers, difference): a rough figure, meant to refuse what would take the machine down.
+    Counts each operand and result seven times in float64 (drawn, rounded, expected of normal
+    numbers and of integers, and three temporary ones of a comparison): a rough figure, meant to
+    refuse what would take the machine down.
     """
     shapes = (case.input_shape, case.weight_shape, case.output_shape)
-    needed = 5 * 8 * sum(map(math.prod, shapes)) + 2 * BLOCK_BYTES
+    needed = 7 * 8 * sum(map(math.prod, shapes)) + 2 * BLOCK_BYTES
     free = _available_bytes() if device == "cpu" else _free_on_device(device)
     if needed > free:
         return (
@@ -74,9 +75,9 @@ def why_memory_lacks(case: Case, device: str) -> str | None:
 
 
 def reset_settings(threads: int) -> None:
-    """Undo what an earlier implementation may have done to the settings of the process.
+    """Undo what an earlier implementation may have done to these settings of the process.
 
-    What cannot be undone, such as a function of PyTorch that it replaced, lasts until the worker
+    What is not among them, such as a function of PyTorch that it replaced, lasts until the worker
     ends, with the round.
     """
     torch.set_grad_enabled(True)

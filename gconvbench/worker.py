@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 
-from gconvbench.accuracy import Proof, prove, prove_again
+from gconvbench.accuracy import Proof, output_fault, prepared_operands, prove, prove_again
 from gconvbench.cases import parse_case
 from gconvbench.device import (
     reset_settings,
@@ -49,7 +49,7 @@ from gconvbench.protocol import (
     SetUp,
     Support,
 )
-from gconvbench.records import Accuracy, Job, Method, Outcome, Record, Timing
+from gconvbench.records import Job, Method, Outcome, Record, Timing
 from gconvbench.stopping import MedianPrecision
 from gconvbench.telemetry import Watch
 from gconvbench.timing import Clock, HostClock, take_samples, warm_up
@@ -96,7 +96,7 @@ class Worker:
         try:
             if reason := self._why_unsupported(job):
                 return Record(job=job, round=number, outcome="unsupported", detail=reason)
-            with Watch(self._device) as watch:
+            with torch.inference_mode(mode=False), Watch(self._device) as watch:
                 record = self._prove_and_time(job, number)
         except BaseException as error:  # noqa: BLE001 (an implementation may raise anything)
             return self._failure(job, number, error)
@@ -131,14 +131,13 @@ class Worker:
         implementation = self._table.implementations[job.implementation]
         operands = proof.operands.copy()
         try:
-            with _time_of() as first:
+            with prepared_operands(implementation) as prepared, _time_of() as first:
                 launch = implementation.launch(case, operands)
                 launch()
                 self._synchronize()
-        except Exception:
-            accuracy = prove(implementation, proof)  # says what is wrong, or raises the same
-            if accuracy.faults:
-                return _wrong(job, number, accuracy)
+        except Exception as error:
+            if _outcome_of(error) == "failed" and (fault := output_fault(implementation, proof)):
+                return Record(job=job, round=number, outcome="wrong", detail=fault)
             raise
         with _time_of() as proving:
             accuracy = prove(implementation, proof, thorough=self._method.check_only)
@@ -148,15 +147,18 @@ class Worker:
             launch()  # what the proof displaced, such as compiled code, comes back untimed
             self._synchronize()
             timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
-            faults = prove_again(implementation, proof, launch, operands)
+            faults = prove_again(implementation, proof, launch, operands, prepared)
             accuracy = msgspec.structs.replace(accuracy, faults=faults)
         if accuracy.faults:
-            return msgspec.structs.replace(_wrong(job, number, accuracy), proof_s=proof_s)
+            outcome: Outcome = "wrong"
+            timings = ()
+        else:
+            outcome = "checked" if self._method.check_only else "measured"
         return Record(
             job=job,
             round=number,
-            outcome="checked" if self._method.check_only else "measured",
-            detail="",
+            outcome=outcome,
+            detail="; ".join(accuracy.faults),
             accuracy=accuracy,
             proof_s=proof_s,
             first_launch_s=first[0] if timings else None,
@@ -197,11 +199,6 @@ class Worker:
             if self._device != "cpu":
                 torch.cuda.empty_cache()
         return Record(job=job, round=number, outcome=outcome, detail=_one_line(error))
-
-
-def _wrong(job: Job, number: int, accuracy: Accuracy) -> Record:
-    detail = "; ".join(accuracy.faults)
-    return Record(job=job, round=number, outcome="wrong", detail=detail, accuracy=accuracy)
 
 
 @contextmanager
@@ -273,13 +270,19 @@ def _descriptions(table: Table) -> tuple[Description, ...]:
     return tuple(usable + broken)
 
 
+def _say(words: str) -> None:
+    """To standard error, whose last line is shown of a worker that dies."""
+    print(words, file=sys.stderr, flush=True)
+
+
 def _set_up(request: SetUp) -> tuple[Worker | None, Reply]:
     torch.set_num_threads(request.method.threads)
     if reason := why_unavailable(request.device):
         return None, Refused(reason)
     if request.device != "cpu":
         torch.cuda.set_device(torch.device(request.device).index or 0)
-    table = load_table(announce=lambda words: print(words, file=sys.stderr, flush=True))
+    table = load_table(announce=_say)
+    _say("all implementations were loaded")
     environment = read_environment(request.device, threads=request.method.threads)
     worker = Worker(request.device, request.method, table)
     return worker, Ready(environment, machine_slug(environment), _descriptions(table))

@@ -1,14 +1,17 @@
 """Proof that an implementation is right, before it is timed."""
 
-from gconvbench.accuracy.check import prove, prove_again
+from gconvbench.accuracy.check import output_fault, prove, prove_again
 from gconvbench.accuracy.limit import Rows, error_limit, result_limit
 from gconvbench.accuracy.proof import Proof
 from gconvbench.accuracy.reference import reference_results
+from gconvbench.accuracy.stale import prepared_operands
 
 __all__ = [
     "Proof",
     "Rows",
     "error_limit",
+    "output_fault",
+    "prepared_operands",
     "prove",
     "prove_again",
     "reference_results",

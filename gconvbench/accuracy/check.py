@@ -17,7 +17,6 @@ from gconvbench.accuracy.judge import (
     compare_exactly,
     faults_of,
     fitting,
-    misfit,
 )
 from gconvbench.accuracy.layouts import check_layouts
 from gconvbench.accuracy.proof import Peer
@@ -28,6 +27,8 @@ from gconvbench.implementations import result_names
 from gconvbench.records import Accuracy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from gconvbench.accuracy.proof import Proof
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from gconvbench.implementations import Implementation, Launch, Operands
     from gconvbench.records import TensorAccuracy
 
-__all__ = ["prove", "prove_again"]
+__all__ = ["output_fault", "prove", "prove_again"]
 
 _TOO_COSTLY = "not checked: each layout would be compiled anew"
 
@@ -62,12 +63,12 @@ def prove(implementation: Implementation, proof: Proof, *, thorough: bool = Fals
     except MisfitError as error:
         fault = str(error)
     except Exception:
-        if not (fault := _output_fault(implementation, proof)):
+        if not (fault := output_fault(implementation, proof)):
             raise
     return Accuracy(tensors=(), flow="not checked", faults=(fault,))
 
 
-def _output_fault(implementation: Implementation, proof: Proof) -> str:
+def output_fault(implementation: Implementation, proof: Proof) -> str:
     """What does not fit about the output, where the gradients of it could not even be computed."""
     forward = msgspec.structs.replace(proof.case, direction="fprop")
     if forward == proof.case:
@@ -117,26 +118,38 @@ def _prove(implementation: Implementation, proof: Proof, *, thorough: bool) -> A
 
 
 def prove_again(
-    implementation: Implementation, proof: Proof, launch: Launch, operands: Operands
+    implementation: Implementation,
+    proof: Proof,
+    launch: Launch,
+    operands: Operands,
+    prepared: Sequence[Operands] = (),
 ) -> tuple[str, ...]:
     """The faults of a launch that has been timed: did it compute, and compute the right thing?
 
     Its last results are spoilt and it is launched once more, so that a launch that merely hands
     out an earlier result is found out; then results and `operands`, on which it was built, are
-    compared again. At last the operands are overwritten, and it must return something else.
+    compared again. At last the operands are changed, and it must return something else.
+
+    Args:
+        implementation: whose launch it is.
+        proof: of the case.
+        launch: that was timed.
+        operands: that it was built on; overwritten in the end.
+        prepared: what `prepare` made of them; see `prepared_operands`.
     """
     spoilt = launch()
     with torch.inference_mode():  # where tensors of either kind may be written to
         for result in spoilt:
             with contextlib.suppress(RuntimeError):  # expanded: one element stands for many
                 result.fill_(torch.nan)
-    results = launch()
-    if fault := misfit(proof.case, results, operands.x.device):
-        return (fault,)
-    faults = list(faults_of(proof.case, compare(implementation, proof, results)))
-    faults += _input_faults(proof, operands)
-    if not faults:
-        faults += stale_results(implementation, proof.case, launch, operands)
+    try:
+        results = fitting(proof.case, launch(), operands.x.device)
+        faults = list(faults_of(proof.case, compare(implementation, proof, results)))
+        faults += _input_faults(proof, operands)
+        if not faults:
+            faults += stale_results(proof.case, launch, operands, *prepared)
+    except MisfitError as error:
+        return (str(error),)
     return tuple(f"after timing, {fault}" for fault in faults)
 
 

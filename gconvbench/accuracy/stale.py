@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 
+from gconvbench.accuracy.judge import fitting
 from gconvbench.accuracy.reference import valid_taps
 from gconvbench.accuracy.steadiness import same_bits
 from gconvbench.implementations import result_names
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
     from gconvbench.implementations import Implementation, Launch, Operands
 
-__all__ = ["stale_results"]
+__all__ = ["prepared_operands", "stale_results"]
 
 _READ = {
     "fprop": ("x",),
@@ -25,41 +28,48 @@ _READ = {
     "training": ("x", "grad_output"),
 }
 """The operands that every launch of a direction must read anew."""
-_MADE_OF = {
-    "output": ("x",),
-    "grad_input": ("grad_output",),
-    "grad_weight": ("x", "grad_output"),
-    "grad_bias": ("grad_output",),
-}
+_OTHER = -8
+"""Factor that changes them: no rounding hides it, and nothing overflows that did not nearly."""
 
 
-def stale_results(
-    implementation: Implementation, case: Case, launch: Launch, operands: Operands
-) -> Iterator[str]:
-    """In words, each result that stays the same although what it is made of turns to zero.
+@contextmanager
+def prepared_operands(implementation: Implementation) -> Iterator[list[Operands]]:
+    """What `prepare` returns within the block: the operands that launches really read."""
+    seen: list[Operands] = []
+    prepare = implementation.prepare
 
-    An operand of which `prepare` makes a copy of its own is left alone: no launch reads it.
+    def watched(case: Case, operands: Operands) -> Operands:
+        seen.append(prepare(case, operands))
+        return seen[-1]
+
+    vars(implementation)["prepare"] = watched
+    try:
+        yield seen
+    finally:
+        vars(implementation).pop("prepare", None)
+
+
+def stale_results(case: Case, launch: Launch, *operands: Operands) -> Iterator[str]:
+    """In words, each result that stays the same although what it is made of has changed.
 
     Args:
-        implementation: whose launch it is.
         case: the problem.
-        launch: was built on `operands`.
-        operands: are overwritten.
+        launch: was built on the operands.
+        operands: that may be read, as they were given and as they were prepared; are overwritten.
+
+    Raises:
+        MisfitError: other operands give results that do not fit.
     """
-    ready = implementation.prepare(case, operands)
-    changed = [
-        name
-        for name in _READ[case.direction]
-        if getattr(ready, name).data_ptr() == getattr(operands, name).data_ptr()
-    ]
-    before = [result.detach().clone() for result in launch()]
+    device = operands[0].x.device
+    before = [result.detach().clone() for result in fitting(case, launch(), device)]
+    changed = [getattr(one, name) for one in operands for name in _READ[case.direction]]
     with torch.no_grad():
-        for name in changed:
-            getattr(operands, name).zero_()
-    for name, old, new in zip(result_names(case), before, launch(), strict=True):
-        if not set(_MADE_OF[name]) & set(changed) or not torch.count_nonzero(old):
-            continue
-        if name == "output" and not valid_taps(case):  # the bias alone, of whatever input
-            continue
-        if same_bits((old,), (new,)):
+        for tensor in {id(one): one for one in changed}.values():
+            with contextlib.suppress(AttributeError, RuntimeError, TypeError):  # of another kind
+                tensor.mul_(_OTHER)
+    for name, old, new in zip(
+        result_names(case), before, fitting(case, launch(), device), strict=True
+    ):
+        is_bias_alone = name == "output" and not valid_taps(case)
+        if torch.count_nonzero(old) and not is_bias_alone and same_bits((old,), (new,)):
             yield f"{name} is the same for other operands: it was computed before"

@@ -52,6 +52,10 @@ class Compiled(Implementation):
         """What the inner one cannot do, or that there is no compiler."""
         return self._inner.why_unsupported(case, device) or _why_no_compiler(device)
 
+    def executed_flops(self, case: Case) -> int:
+        """As the inner one."""
+        return self._inner.executed_flops(case)
+
     def roundings(self, case: Case, tensor: str, device: str) -> int:
         """As the inner one: fusing never rounds more often."""
         return self._inner.roundings(case, tensor, device)

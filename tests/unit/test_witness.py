@@ -90,6 +90,37 @@ def test_it_keeps_silent_where_pytorch_has_no_memory(monkeypatch: pytest.MonkeyP
     assert not witness(SMALL, normal_operands(SMALL, seed=0, device="cpu"))
 
 
+def test_another_exception_is_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        message = "an illegal memory access was encountered"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(Native, "launch", fail)
+    with pytest.raises(RuntimeError, match="illegal"):
+        witness(SMALL, normal_operands(SMALL, seed=0, device="cpu"))
+
+
+def test_in_float64_it_is_not_asked_for_it_would_be_judged_by_itself() -> None:
+    case = replace(CASE, dtype="float64")
+    proof = Proof.of(case, device="cpu", seed=SEED)
+    assert proof.expected["output"].places is not None
+    (output,) = prove(Native(), proof).tensors
+    assert output.error is not None
+    assert 0 < output.error < 1e-14
+
+
+def test_of_integers_only_whole_numbers_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rounded(result: Tensor) -> None:
+        result *= 1 + 2**-51
+
+    monkeypatch.setattr(expected, "witness", lying(rounded))
+    proof = Proof.of(CASE, device="cpu", seed=SEED)
+    assert proof.expected["output"].places is None
+    accuracy = prove(Native(), proof)
+    assert not accuracy.faults
+    assert accuracy.tensors[0].exact == "equal"
+
+
 def test_a_lone_implementation_is_judged_in_all_elements() -> None:
     place = largest_outside_the_sample(CASE)
     proof = Proof.of(CASE, device="cpu", seed=SEED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -277,6 +278,31 @@ class Keeping(_Deviant):
         return operands.copy()
 
 
+class KeepingStale(StaleCopies):
+    """Keeps operands of its own, and still computes once."""
+
+    def prepare(self, case: Case, operands: Operands) -> Operands:
+        return operands.copy()
+
+
+class InAnotherForm(_Deviant):
+    """Keeps its operands as tensors without storage."""
+
+    def prepare(self, case: Case, operands: Operands) -> Operands:
+        return dataclasses.replace(operands, x=operands.x.to_mkldnn())
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super().forward(case, x.to_dense(), weight, bias)
+
+
+class Entering(_Deviant):
+    """Enters inference mode and never leaves it."""
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        torch.inference_mode().__enter__()
+        return super().forward(case, x, weight, bias)
+
+
 class OfAnotherShape(_Deviant):
     """Loses the last column."""
 
@@ -313,9 +339,12 @@ def test_what_is_not_a_function_of_its_inputs_is_wrong_and_harms_no_other(
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_copies_of_one_result_are_found_out_in_every_direction(direction: str) -> None:
+@pytest.mark.parametrize("deviant", [StaleCopies(), KeepingStale()], ids=["given", "prepared"])
+def test_copies_of_one_result_are_found_out_in_every_direction(
+    deviant: Implementation, direction: str
+) -> None:
     case = msgspec.structs.replace(CASE, direction=direction, bias=True)
-    record = make_worker(StaleCopies()).measure(Measure(job("deviant", case), 1))
+    record = make_worker(deviant).measure(Measure(job("deviant", case), 1))
     assert record.outcome == "wrong"
     assert record.detail.startswith("after timing, ")
     assert "is the same for other operands: it was computed before" in record.detail
@@ -324,7 +353,11 @@ def test_copies_of_one_result_are_found_out_in_every_direction(direction: str) -
 
 @pytest.mark.parametrize(
     ("deviant", "direction"),
-    [*((Keeping(), direction) for direction in DIRECTIONS), (Inferring(), "fprop")],
+    [
+        *((Keeping(), direction) for direction in DIRECTIONS),
+        (Inferring(), "fprop"),
+        (InAnotherForm(), "fprop"),
+    ],
 )
 def test_what_computes_anew_is_measured(deviant: Implementation, direction: str) -> None:
     case = msgspec.structs.replace(CASE, direction=direction)
@@ -336,6 +369,13 @@ def test_a_result_that_is_the_bias_alone_is_not_called_stale() -> None:
     case = Case(in_channels=2, out_channels=2, height=1, width=1, kernel_size=(1, 1),
                 padding=(1, 1), stride=(2, 2), bias=True)  # fmt: skip
     assert make_worker().measure(Measure(job(case=case), 1)).outcome == "measured"
+
+
+def test_one_that_enters_inference_mode_for_good_harms_no_other() -> None:
+    worker = make_worker(Entering())
+    worker.measure(Measure(job("deviant"), 1))
+    training = msgspec.structs.replace(CASE, direction="training")
+    assert worker.measure(Measure(job(case=training), 1)).outcome == "measured"
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
