@@ -36,17 +36,20 @@ _OTHER = -8
 def prepared_operands(implementation: Implementation) -> Iterator[list[Operands]]:
     """What `prepare` returns within the block: the operands that launches really read."""
     seen: list[Operands] = []
+    attributes = vars(implementation)
+    own = {"prepare": attributes["prepare"]} if "prepare" in attributes else {}
     prepare = implementation.prepare
 
     def watched(case: Case, operands: Operands) -> Operands:
         seen.append(prepare(case, operands))
         return seen[-1]
 
-    vars(implementation)["prepare"] = watched
+    attributes["prepare"] = watched
     try:
         yield seen
     finally:
-        vars(implementation).pop("prepare", None)
+        del attributes["prepare"]
+        attributes.update(own)
 
 
 def stale_results(case: Case, launch: Launch, *operands: Operands) -> Iterator[str]:

@@ -285,6 +285,13 @@ class KeepingStale(StaleCopies):
         return operands.copy()
 
 
+class Delegating(_Deviant):
+    """Has its `prepare` from an attribute of its own."""
+
+    def __init__(self) -> None:
+        self.prepare = Keeping().prepare  # type: ignore[method-assign]
+
+
 class InAnotherForm(_Deviant):
     """Keeps its operands as tensors without storage."""
 
@@ -363,6 +370,16 @@ def test_what_computes_anew_is_measured(deviant: Implementation, direction: str)
     case = msgspec.structs.replace(CASE, direction=direction)
     record = make_worker(deviant).measure(Measure(job("deviant", case), 1))
     assert (record.outcome, record.detail) == ("measured", "")
+
+
+def test_a_prepare_of_its_own_is_left_as_it_was() -> None:
+    delegating, plain = Delegating(), Keeping()
+    own = delegating.prepare
+    worker = make_worker(delegating)
+    assert worker.measure(Measure(job("deviant"), 1)).outcome == "measured"
+    assert delegating.prepare == own
+    assert make_worker(plain).measure(Measure(job("deviant"), 1)).outcome == "measured"
+    assert "prepare" not in vars(plain)
 
 
 def test_a_result_that_is_the_bias_alone_is_not_called_stale() -> None:
