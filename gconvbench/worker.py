@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,6 +29,7 @@ from gconvbench.device import (
     why_unavailable,
 )
 from gconvbench.environment import machine_slug, read_environment
+from gconvbench.failure import one_line, outcome_of
 from gconvbench.implementations import (
     BUILT_IN_SOURCE,
     Table,
@@ -66,8 +66,6 @@ _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal to get when the parent dies."""
 _DECIMALS = 12
 """Samples are stored to the picosecond."""
-_OUT_OF_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
-_POISONED_CONTEXT_WORDS = ("CUDA error", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
 
 
 class Worker:
@@ -136,7 +134,7 @@ class Worker:
                 launch()
                 self._synchronize()
         except Exception as error:
-            if _outcome_of(error) == "failed" and (fault := output_fault(implementation, proof)):
+            if outcome_of(error) == "failed" and (fault := output_fault(implementation, proof)):
                 return Record(job=job, round=number, outcome="wrong", detail=fault)
             raise
         with _time_of() as proving:
@@ -193,12 +191,12 @@ class Worker:
         )
 
     def _failure(self, job: Job, number: int, error: BaseException) -> Record:
-        outcome = _outcome_of(error)
+        outcome = outcome_of(error)
         if outcome == "out_of_memory":
             self._proof = None
             if self._device != "cpu":
                 torch.cuda.empty_cache()
-        return Record(job=job, round=number, outcome=outcome, detail=_one_line(error))
+        return Record(job=job, round=number, outcome=outcome, detail=one_line(error))
 
 
 @contextmanager
@@ -216,40 +214,6 @@ def _clock(device: str, mode: str) -> Clock:
     from gconvbench.timing.cuda import CudaEventClock  # noqa: PLC0415 (only where there is a card)
 
     return CudaEventClock(device, cold=mode == "cold")
-
-
-def _outcome_of(error: BaseException) -> Outcome:
-    text = _text(error)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY_WORDS)
-    ):
-        return "out_of_memory"
-    if isinstance(error, RuntimeError) and any(words in text for words in _POISONED_CONTEXT_WORDS):
-        return "crashed"
-    return "failed"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 (foreign code again)
-        return ""
-
-
-def _one_line(error: BaseException) -> str:
-    """Type and first line of an exception, without this machine's home and working directory."""
-    first = _text(error).strip().splitlines()[:1]
-    text = ": ".join([type(error).__name__, *first])
-    for path, shown in ((sys.prefix, "<python>"), (_path(Path.cwd), "."), (_path(Path.home), "~")):
-        text = text.replace(path, shown) if len(path) > 1 else text
-    return text[:500]
-
-
-def _path(find: Callable[[], Path]) -> str:
-    try:
-        return str(find())
-    except (OSError, RuntimeError):  # a folder that was removed, a user without a home
-        return ""
 
 
 def _descriptions(table: Table) -> tuple[Description, ...]:

@@ -37,7 +37,8 @@ _ROUNDING, _SUM, _OPERANDS = 0.43, 0.3, 0.6
 """Standard deviations that are expected where the limit for many elements allows 1, 2 and 3: of a
 rounding in u, of a sum of L products in sqrt(L) u, of two rounded operands in their u."""
 _FALSE_ALARMS = 1e-6
-"""Proofs of a right result in which the random errors of some norm exceed the limit."""
+"""The share of proofs of a right result in which some norm may exceed the limit; an aim, for tails
+of exp(-t), not a measured rate."""
 
 _TF32_TERMS = 8
 _HALF_TERMS = 16

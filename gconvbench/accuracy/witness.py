@@ -13,6 +13,7 @@ import torch
 from msgspec.structs import replace
 
 from gconvbench.accuracy.sample import result_shape
+from gconvbench.failure import is_out_of_memory
 from gconvbench.implementations import result_names
 from gconvbench.implementations.native import Native
 
@@ -41,7 +42,7 @@ def witness(case: Case, operands: Operands) -> dict[str, Tensor]:
     try:
         results = Native().launch(in_double(case), operands.mapped(torch.Tensor.double))()
     except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-            return {}
-        raise
+        if not is_out_of_memory(error):
+            raise
+        return {}
     return dict(zip(names, results, strict=True))
