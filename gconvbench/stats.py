@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Estimate", "Ratio", "estimate_over_rounds", "median_half_width", "paired_ratio"]
+__all__ = [
+    "Drift",
+    "Estimate",
+    "Ratio",
+    "drift",
+    "estimate_over_rounds",
+    "median_half_width",
+    "paired_ratio",
+]
 
 _Z = 1.96
 """The normal distribution's .975 quantile, for nominal 95 % intervals."""
+_Z_99 = 2.576
+"""Its .995 quantile, for nominal 99 %."""
 _FEWEST_FOR_RANKS = 10
 _T_975 = (
     12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
@@ -38,6 +48,37 @@ def median_half_width(ordered: Sequence[float]) -> float | None:
     low = max(1, math.floor((n - spread) / 2))
     high = min(n, math.ceil(1 + (n + spread) / 2))
     return (ordered[high - 1] - ordered[low - 1]) / 2
+
+
+class Drift(NamedTuple):
+    """How the last samples differ from the first, as shares of the median of all.
+
+    Attributes:
+        change: median of the last over that of the first third, minus 1.
+        half_width: of its 99 % interval; a smaller change may be chance.
+    """
+
+    change: float
+    half_width: float
+
+
+def drift(samples_s: Sequence[float]) -> Drift | None:
+    """Compare the first third of the samples with the last; None for fewer than ten.
+
+    Of ten to fourteen samples halves of five are compared. Each end's median has its
+    order-statistic interval, below ten samples from the smallest to the largest (94 % for five:
+    1 - 2 / 2^5); both together are widened from 95 % to 99 %.
+
+    Args:
+        samples_s: in the order taken.
+    """
+    count = max(len(samples_s) // 3, _FEWEST_FOR_RANKS // 2)
+    if len(samples_s) < 2 * count:
+        return None
+    ends = sorted(samples_s[:count]), sorted(samples_s[-count:])
+    widths = [median_half_width(end) or (end[-1] - end[0]) / 2 for end in ends]
+    first, last = map(statistics.median, ends)
+    return Drift(last / first - 1, _Z_99 / _Z * math.hypot(*widths) / first)
 
 
 class Estimate(NamedTuple):

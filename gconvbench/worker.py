@@ -8,6 +8,7 @@ mix with them.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ from gconvbench.implementations import (
     why_not_its_operation,
     why_unsupported,
 )
+from gconvbench.labels import device_labels, drift_labels, load_labels
+from gconvbench.memory import memory_of
 from gconvbench.protocol import (
     Description,
     Explain,
@@ -49,7 +52,7 @@ from gconvbench.protocol import (
     SetUp,
     Support,
 )
-from gconvbench.records import Job, Method, Outcome, Record, Timing
+from gconvbench.records import Job, Memory, Method, Outcome, Record, Timing
 from gconvbench.stopping import MedianPrecision
 from gconvbench.telemetry import Watch
 from gconvbench.timing import Clock, HostClock, take_samples, warm_up
@@ -94,7 +97,7 @@ class Worker:
         try:
             if reason := self._why_unsupported(job):
                 return Record(job=job, round=number, outcome="unsupported", detail=reason)
-            with torch.inference_mode(mode=False), Watch(self._device) as watch:
+            with torch.inference_mode(mode=False), Watch("cpu") as watch:
                 record = self._prove_and_time(job, number)
         except BaseException as error:  # noqa: BLE001 (an implementation may raise anything)
             return self._failure(job, number, error)
@@ -141,15 +144,16 @@ class Worker:
             accuracy = prove(implementation, proof, thorough=self._method.check_only)
         proof_s = preparing[0] + proving[0]
         timings: tuple[Timing, ...] = ()
+        memory: Memory | None = None
         if not accuracy.faults and not self._method.check_only:
-            launch()  # what the proof displaced, such as compiled code, comes back untimed
+            memory = memory_of(launch, self._device)  # and what the proof displaced comes back
             self._synchronize()
             timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
             faults = prove_again(implementation, proof, launch, operands, prepared)
             accuracy = msgspec.structs.replace(accuracy, faults=faults)
         if accuracy.faults:
             outcome: Outcome = "wrong"
-            timings = ()
+            timings, memory = (), None
         else:
             outcome = "checked" if self._method.check_only else "measured"
         return Record(
@@ -161,6 +165,7 @@ class Worker:
             proof_s=proof_s,
             first_launch_s=first[0] if timings else None,
             timings=timings,
+            memory=memory,
         )
 
     def _why_no_proof(self, case: Case) -> str | None:
@@ -181,13 +186,21 @@ class Worker:
             max_time_s=method.max_time_s,
             tick_s=clock.tick_s / clock.launches_per_sample(launch_s),
         )
-        sampling = take_samples(launch, clock, stopping, launch_s=launch_s)
+        with Watch(self._device) as watch:
+            sampling = take_samples(launch, clock, stopping, launch_s=launch_s)
+        labels = (
+            *sampling.labels,
+            *drift_labels(sampling.samples_s, target=method.target),
+            *load_labels(watch.telemetry, on_cpu=self._device == "cpu"),
+            *device_labels(watch.telemetry, target=method.target),
+        )
         return Timing(
             cache_mode="cold" if mode == "cold" else "hot",
             samples_s=tuple(round(sample_s, _DECIMALS) for sample_s in sampling.samples_s),
             launches_per_sample=sampling.launches_per_sample,
             target_reached=sampling.target_reached,
-            labels=sampling.labels,
+            labels=labels,
+            telemetry=watch.telemetry,
         )
 
     def _failure(self, job: Job, number: int, error: BaseException) -> Record:
@@ -240,6 +253,8 @@ def _say(words: str) -> None:
 
 
 def _set_up(request: SetUp) -> tuple[Worker | None, Reply]:
+    if request.method.cores:
+        os.sched_setaffinity(0, request.method.cores)
     torch.set_num_threads(request.method.threads)
     if reason := why_unavailable(request.device):
         return None, Refused(reason)
@@ -248,6 +263,8 @@ def _set_up(request: SetUp) -> tuple[Worker | None, Reply]:
     table = load_table(announce=_say)
     _say("all implementations were loaded")
     environment = read_environment(request.device, threads=request.method.threads)
+    gc.collect()
+    gc.freeze()  # what was imported stays; to look through it again takes 0.1 s each time
     worker = Worker(request.device, request.method, table)
     return worker, Ready(environment, machine_slug(environment), _descriptions(table))
 

@@ -7,6 +7,7 @@ What a command needs is imported when it runs, so that `--help` and `show` start
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,10 @@ def run(
     check_only: opt.CheckOnlyOption = False,
     cache: opt.CacheOption = None,
     target: opt.TargetOption = None,
+    budget: opt.BudgetOption = None,
+    aa: opt.TwinsOption = None,
     threads: opt.ThreadsOption = 1,
+    pin: opt.PinOption = None,
     seed: opt.SeedOption = 0,
     timeout: opt.TimeoutOption = 600.0,
     resume: Annotated[
@@ -44,6 +48,7 @@ def run(
     Without --case, --cases, --sweep or -a this is the sweep 'quick'.
     """
     from gconvbench.cli import run as running
+    from gconvbench.cli.method import make_method
     from gconvbench.cli.selection import select
 
     if resume is not None:
@@ -54,13 +59,19 @@ def run(
     )
     return running.start(
         selection,
+        method_of=partial(
+            make_method,
+            cache=cache,
+            target=target,
+            threads=threads,
+            cores=pin or (),
+            seed=seed,
+            check_only=check_only,
+            budget_s=budget,
+        ),
         implementation=implementation,
-        rounds=rounds or (1 if check_only else 3),
-        cache=cache,
-        target=target,
-        threads=threads,
-        seed=seed,
-        check_only=check_only,
+        twins=aa,
+        rounds=rounds or _default_rounds(check_only=check_only, budget_s=budget),
         timeout_s=timeout,
         results=results,
         json=json,
@@ -86,6 +97,7 @@ def check(
     Without --case, --cases, --sweep or -a this is the sweep 'quick'.
     """
     from gconvbench.cli import run as running
+    from gconvbench.cli.method import make_method
     from gconvbench.cli.selection import select
 
     selection = select(
@@ -93,13 +105,10 @@ def check(
     )
     return running.start(
         selection,
+        method_of=partial(make_method, threads=threads, seed=seed, check_only=True),
         implementation=implementation,
+        twins=None,
         rounds=rounds or 1,
-        cache=None,
-        target=None,
-        threads=threads,
-        seed=seed,
-        check_only=True,
         timeout_s=timeout,
         results=results,
         json=json,
@@ -115,6 +124,10 @@ def list_(
     device: opt.DeviceOption = None,
     rounds: opt.RoundsOption = None,
     check_only: opt.CheckOnlyOption = False,
+    cache: opt.CacheOption = None,
+    target: opt.TargetOption = None,
+    budget: opt.BudgetOption = None,
+    aa: opt.TwinsOption = None,
     threads: opt.ThreadsOption = 1,
     results: opt.ResultsOption = Path("results"),
     implementations: Annotated[
@@ -127,6 +140,7 @@ def list_(
 ) -> int:
     """Show what a run with the same options would do, without running it."""
     from gconvbench.cli import listing
+    from gconvbench.cli.method import make_method
     from gconvbench.cli.selection import select
 
     if sweeps:
@@ -138,10 +152,17 @@ def list_(
     )
     return listing.list_cases(
         selection,
+        method_of=partial(
+            make_method,
+            cache=cache,
+            target=target,
+            threads=threads,
+            check_only=check_only,
+            budget_s=budget,
+        ),
         implementation=implementation,
-        rounds=rounds or (1 if check_only else 3),
-        threads=threads,
-        check_only=check_only,
+        twins=aa,
+        rounds=rounds or _default_rounds(check_only=check_only, budget_s=budget),
         results=results,
         json=json,
     )
@@ -188,6 +209,12 @@ def environment(
     from gconvbench.cli.environment import print_environment
 
     return print_environment(device, threads=threads, json=json)
+
+
+def _default_rounds(*, check_only: bool, budget_s: float | None) -> int:
+    if check_only:
+        return 1
+    return 3 if budget_s is None else 20
 
 
 def _refuse_new_options(context: typer.Context) -> None:

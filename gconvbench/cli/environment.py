@@ -27,7 +27,7 @@ def print_environment(device: str | None, *, threads: int, json: bool) -> int:
     if "," in name:
         message = f"device {name!r}: one at a time, please"
         raise UsageError(message)
-    method = make_method(name, cache=None, target=None, threads=threads, seed=0, check_only=False)
+    method = make_method(name, threads=threads)
     with WorkerProcess(name, method) as worker:
         ready = worker.ready
     if json:

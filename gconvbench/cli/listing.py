@@ -10,21 +10,21 @@ from rich.markup import escape
 
 from gconvbench import workloads
 from gconvbench.cases import flops, min_bytes, parameters, parse_case
-from gconvbench.cli.method import chosen_implementations, default_device, make_method
-from gconvbench.cli.run import planned_cases
-from gconvbench.records import Job, Plan
+from gconvbench.cli.method import default_device, make_method
+from gconvbench.cli.run import make_plan
+from gconvbench.records import Job
 from gconvbench.report import format as fmt
 from gconvbench.report.table import aligned, make_console, print_unsupported
 from gconvbench.runner import Duration, WorkerProcess, estimate_duration, jobs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from rich.console import Console
 
     from gconvbench.cli.selection import Selection
-    from gconvbench.records import PlannedCase
+    from gconvbench.records import Method, Plan, PlannedCase
 
 __all__ = ["list_cases", "list_implementations", "list_sweeps"]
 
@@ -32,29 +32,25 @@ __all__ = ["list_cases", "list_implementations", "list_sweeps"]
 def list_cases(  # noqa: PLR0913 (one argument per option)
     selection: Selection,
     *,
+    method_of: Callable[[str], Method],
     implementation: str,
+    twins: str | None,
     rounds: int,
-    threads: int,
-    check_only: bool,
     results: Path,
     json: bool,
 ) -> int:
     """What a run with the same options would do; returns the exit code."""
     for name in selection.devices or (default_device(),):
-        with _worker(name, threads, check_only=check_only) as worker:
-            plan = Plan(
-                cases=planned_cases(selection),
-                implementations=chosen_implementations(
-                    implementation, worker.ready.implementations
-                ),
-                rounds=rounds,
-            )
+        method = method_of(name)
+        with WorkerProcess(name, method) as worker:
+            known = worker.ready.implementations
+            plan = make_plan(selection, known, implementation, twins=twins, rounds=rounds)
             jobs = jobs_of(plan)
             reasons = dict(zip(jobs, worker.explain(jobs), strict=True))
             machine = worker.ready.machine
         supported = tuple(job for job, reason in reasons.items() if not reason)
         duration = estimate_duration(
-            plan, supported, results=results, machine=machine, check_only=check_only
+            plan, supported, results=results, machine=machine, method=method
         )
         show = _print_json if json else _print
         show(plan, selection, reasons, duration, name)
@@ -63,7 +59,8 @@ def list_cases(  # noqa: PLR0913 (one argument per option)
 
 def list_implementations(device: str | None, *, json: bool) -> int:
     """Every implementation with its idea; returns the exit code."""
-    with _worker(device or default_device(), 1, check_only=True) as worker:
+    name = device or default_device()
+    with WorkerProcess(name, make_method(name, check_only=True)) as worker:
         known = worker.ready.implementations
     if json:
         for one in known:
@@ -93,13 +90,6 @@ def list_sweeps(*, json: bool) -> int:
     for line in lines:
         print(line)
     return 0
-
-
-def _worker(device: str, threads: int, *, check_only: bool) -> WorkerProcess:
-    method = make_method(
-        device, cache=None, target=None, threads=threads, seed=0, check_only=check_only
-    )
-    return WorkerProcess(device, method)
 
 
 def _print(

@@ -6,15 +6,25 @@ import fnmatch
 import os
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gconvbench.errors import UsageError, refused_name
 from gconvbench.records import Method
+from gconvbench.runner import FEWEST_ROUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gconvbench.protocol import Description
 
-__all__ = ["ALL", "DEFAULT", "chosen_implementations", "default_device", "make_method"]
+__all__ = [
+    "ALL",
+    "DEFAULT",
+    "chosen_implementations",
+    "default_device",
+    "make_method",
+    "with_sampling_cap",
+]
 
 ALL = "all"
 """Every implementation that can be used."""
@@ -24,6 +34,9 @@ _CACHE_MODES = ("hot", "cold")
 _TARGETS = {"cpu": 0.02, "cuda": 0.005}
 """Default half-width of the median's interval, as a share of the median. On the CPU 40 samples
 reach 1.8 % at the median of many cases; a GPU is quieter."""
+_WARM_UP_S = {"cpu": 0.005, "cuda": 0.02}
+"""Launches before the first sample. On the CPU they bring back what the proof displaced from the
+caches; a GPU's clock has to rise, too."""
 
 
 def default_device() -> str:
@@ -42,16 +55,19 @@ def default_device() -> str:
 def make_method(  # noqa: PLR0913 (one argument per option)
     device: str,
     *,
-    cache: str | None,
-    target: float | None,
-    threads: int,
-    seed: int,
-    check_only: bool,
+    cache: str | None = None,
+    target: float | None = None,
+    threads: int = 1,
+    cores: tuple[int, ...] = (),
+    seed: int = 0,
+    check_only: bool = False,
+    budget_s: float | None = None,
 ) -> Method:
     """How to measure on `device`.
 
     Raises:
-        UsageError: a cache mode that is unknown or that the device does not have.
+        UsageError: a cache mode that is unknown or that the device does not have, or cores that
+            are not there or too few.
     """
     kind = device.partition(":")[0]
     modes = tuple((cache or ("hot" if kind == "cpu" else "cold,hot")).split(","))
@@ -61,18 +77,45 @@ def make_method(  # noqa: PLR0913 (one argument per option)
     if kind == "cpu" and "cold" in modes:
         message = "cache mode 'cold' needs a CUDA device; on the CPU times are hot"
         raise UsageError(message)
-    share = _TARGETS[kind] if target is None else target
-    if not 0 < share < 1:
-        message = f"target ({share}) must be between 0 and 1, such as 0.01 for 1 %"
-        raise UsageError(message)
+    _refuse_cores(cores, threads)
     return Method(
         clock="host" if kind == "cpu" else "cuda_events",
         cache_modes=tuple("cold" if mode == "cold" else "hot" for mode in dict.fromkeys(modes)),
-        target=share,
+        target=_TARGETS[kind] if target is None else target,
+        warmup_time_s=_WARM_UP_S[kind],
         threads=threads,
+        cores=cores,
         seed=seed,
         check_only=check_only,
+        budget_s=budget_s,
     )
+
+
+def with_sampling_cap(method: Method, *, jobs: int) -> Method:
+    """The method of a run within a budget: no job may take samples for longer than its share.
+
+    Half of the budget is for samples, so that the fewest rounds that give an interval are within
+    it; the rest is for starts, proofs and more rounds. Rounds narrow an interval more than samples
+    do: the spread between processes is several times that within one.
+
+    Args:
+        method: with a budget.
+        jobs: how many are to be measured.
+    """
+    assert method.budget_s is not None  # noqa: S101
+    samplings = FEWEST_ROUNDS * max(1, jobs) * len(method.cache_modes)
+    cap_s = min(method.max_time_s, max(method.min_time_s, method.budget_s / 2 / samplings))
+    return msgspec.structs.replace(method, max_time_s=round(cap_s, 4))
+
+
+def _refuse_cores(cores: tuple[int, ...], threads: int) -> None:
+    allowed = sorted(os.sched_getaffinity(0))
+    if missing := sorted(set(cores) - set(allowed)):
+        message = f"core {missing[0]} cannot be used; allowed: {', '.join(map(str, allowed))}"
+        raise UsageError(message)
+    if cores and len(cores) < threads:
+        message = f"threads ({threads}) are more than cores ({len(cores)}); name as many with --pin"
+        raise UsageError(message)
 
 
 def chosen_implementations(text: str, known: Sequence[Description]) -> tuple[str, ...]:

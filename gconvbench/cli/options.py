@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from gconvbench.cli.values import cores, seconds, share
+
 __all__ = [
     "AxisOption",
+    "BudgetOption",
     "CacheOption",
     "CaseOption",
     "CasesOption",
@@ -16,6 +19,7 @@ __all__ = [
     "DeviceOption",
     "ImplementationOption",
     "JsonOption",
+    "PinOption",
     "ResultsOption",
     "RoundsOption",
     "SeedOption",
@@ -23,6 +27,7 @@ __all__ = [
     "TargetOption",
     "ThreadsOption",
     "TimeoutOption",
+    "TwinsOption",
 ]
 
 CaseOption = Annotated[
@@ -70,7 +75,7 @@ RoundsOption = Annotated[
         "--rounds",
         min=1,
         max=1000,
-        help="Fresh worker processes per job.  [default: 3; 1 without timing]",
+        help="Fresh worker processes per job.  [default: 3; 1 without timing; 20 with a budget]",
     ),
 ]
 TimeoutOption = Annotated[
@@ -91,7 +96,34 @@ TargetOption = Annotated[
     float | None,
     typer.Option(
         "--target",
-        help="Stop when the median is known to this share.  [default: 0.02; 0.005 on CUDA]",
+        parser=share,
+        metavar="SHARE",
+        help="Stop when the median is known to this share, such as 1%.  "
+        "[default: 2%; 0.5% on CUDA]",
+    ),
+]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget",
+        parser=seconds,
+        metavar="TIME",
+        help="Such as 90s, 5m or 1h30m: spend it where intervals are widest against the target. "
+        "--rounds is then the most there may be.",
+    ),
+]
+TwinsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--aa",
+        metavar="A,B|all",
+        help="Measure these implementations twice in each round (A/A), for the noise floor.",
+    ),
+]
+PinOption = Annotated[
+    tuple[int, ...] | None,
+    typer.Option(
+        "--pin", parser=cores, metavar="CORES", help="Run the worker on these CPU cores: 1 or 2,3."
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, max=1024, help="CPU threads.")]

@@ -9,7 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ParamSpec
 
 from gconvbench.cases import case_id
-from gconvbench.cli.method import DEFAULT, chosen_implementations, default_device, make_method
+from gconvbench.cli.method import (
+    DEFAULT,
+    chosen_implementations,
+    default_device,
+    with_sampling_cap,
+)
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, NotComparableError, UsageError, worst
 from gconvbench.records import (
@@ -25,8 +30,8 @@ from gconvbench.records import (
 from gconvbench.report.accuracy_table import print_accuracy
 from gconvbench.report.progress import progress
 from gconvbench.report.table import make_console, print_run
-from gconvbench.runner import WorkerProcess, device_lock, execute, jobs_of
-from gconvbench.runner.execute import open_jobs, why_other_environment
+from gconvbench.runner import WorkerProcess, device_lock, execute, jobs_of, open_jobs
+from gconvbench.runner.execute import why_other_environment
 from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
 if TYPE_CHECKING:
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from gconvbench.records import Method
     from gconvbench.runner import Observer
 
-__all__ = ["planned_cases", "resume", "run_exit_code", "start"]
+__all__ = ["make_plan", "resume", "run_exit_code", "start"]
 
 
 _Options = ParamSpec("_Options")
@@ -71,13 +76,10 @@ def _stoppable(work: Callable[_Options, ExitCode]) -> Callable[_Options, ExitCod
 def start(  # noqa: PLR0913 (one argument per option)
     selection: Selection,
     *,
+    method_of: Callable[[str], Method],
     implementation: str,
+    twins: str | None,
     rounds: int,
-    cache: str | None,
-    target: float | None,
-    threads: int,
-    seed: int,
-    check_only: bool,
     timeout_s: float,
     results: Path,
     json: bool,
@@ -86,20 +88,16 @@ def start(  # noqa: PLR0913 (one argument per option)
     _note_excluded(selection)
     codes: list[ExitCode] = []
     for name in selection.devices or (default_device(),):
-        method = make_method(
-            name, cache=cache, target=target, threads=threads, seed=seed, check_only=check_only
-        )
+        method = method_of(name)
         with device_lock(name), WorkerProcess(name, method) as worker:
             known = worker.ready.implementations
-            plan = Plan(
-                cases=planned_cases(selection),
-                implementations=chosen_implementations(implementation, known),
-                rounds=rounds,
-                sweeps=selection.sweeps,
-            )
+            plan = make_plan(selection, known, implementation, twins=twins, rounds=rounds)
             _note_on_request(implementation, known)
             unsupported = _unsupported(plan, worker)
-            writer = RunWriter.create(results, _header(plan, method, name, worker.ready))
+            if method.budget_s:
+                method = with_sampling_cap(method, jobs=len(jobs_of(plan)) - len(unsupported))
+                worker.set_up(method)
+            writer = RunWriter.create(results, _header(plan, method, name, worker))
             for record in unsupported:
                 writer.append(record)
             codes.append(_carry_out(writer, worker, timeout_s=timeout_s, json=json))
@@ -149,11 +147,33 @@ def _note_commit(stored: Run, ready: Ready) -> None:
         _note(f"the run began at commit {str(before)[:10]}, this is {str(now)[:10]}")
 
 
-def planned_cases(selection: Selection) -> tuple[PlannedCase, ...]:
-    """The selection's cases as a plan stores them."""
-    return tuple(
-        PlannedCase(case_id(named.case), named.name, named.count)
-        for named in selection.expansion.cases
+def make_plan(
+    selection: Selection,
+    known: Sequence[Description],
+    implementation: str,
+    *,
+    twins: str | None,
+    rounds: int,
+) -> Plan:
+    """The selection's cases with the implementations chosen, some of them twice.
+
+    Raises:
+        UsageError: a name that is not known, or a twin of one that is not measured.
+    """
+    chosen = chosen_implementations(implementation, known)
+    doubled = chosen_implementations(twins, known) if twins else ()
+    if twins and not set(doubled) & set(chosen):
+        message = f"--aa {twins!r} names nothing that is measured; measured: {', '.join(chosen)}"
+        raise UsageError(message)
+    return Plan(
+        cases=tuple(
+            PlannedCase(case_id(named.case), named.name, named.count)
+            for named in selection.expansion.cases
+        ),
+        implementations=chosen,
+        rounds=rounds,
+        sweeps=selection.sweeps,
+        twins=tuple(name for name in chosen if name in doubled),
     )
 
 
@@ -177,8 +197,8 @@ def _unsupported(plan: Plan, worker: WorkerProcess) -> list[Record]:
     return unsupported
 
 
-def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
-    now = datetime.now(UTC)
+def _header(plan: Plan, method: Method, device: str, worker: WorkerProcess) -> Header:
+    now, ready = datetime.now(UTC), worker.ready
     commit = str(ready.environment.under_test.get("commit") or "")[:7] or "nocommit"
     return Header(
         run=f"{now:%Y%m%dT%H%M%SZ}-{commit}",
@@ -188,6 +208,7 @@ def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
         environment=ready.environment,
         device=device,
         machine=ready.machine,
+        start_s=round(worker.start_s, 3),
     )
 
 
@@ -198,13 +219,13 @@ def _carry_out(
     stored = load_run(writer.path)
     header = stored.header
     console = make_console(sys.stderr)
-    left = len(open_jobs(header.plan, stored.records))
     _note(f"storing in {writer.path}")
     if json:
         for line in (header, *stored.records):
             _print_line(line)
     try:
-        with progress(console, left) as display:
+        left = len(open_jobs(header.plan, stored.records))
+        with progress(console, left, budget_s=header.method.budget_s) as display:
             observer = _JsonObserver(display) if json else display
             execute(stored, writer, observer, worker=worker, timeout_s=timeout_s)
     except KeyboardInterrupt:

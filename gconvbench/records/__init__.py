@@ -12,22 +12,25 @@ from gconvbench.records.accuracy import (
     Agreement,
     TensorAccuracy,
 )
-from gconvbench.records.run import (
+from gconvbench.records.job import (
     FAILED_OUTCOMES,
     MEASURED_OUTCOMES,
+    Job,
+    Memory,
+    Outcome,
+    Record,
+    Telemetry,
+    Timing,
+)
+from gconvbench.records.run import (
     SCHEMA,
     Environment,
     Footer,
     Header,
-    Job,
     Line,
     Method,
-    Outcome,
     Plan,
     PlannedCase,
-    Record,
-    Telemetry,
-    Timing,
     decode_line,
     encode_line,
 )
@@ -45,6 +48,7 @@ __all__ = [
     "Header",
     "Job",
     "Line",
+    "Memory",
     "Method",
     "Outcome",
     "Plan",

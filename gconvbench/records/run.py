@@ -1,63 +1,30 @@
-"""Plan, method, environment, and what a job leaves behind: the lines of a stored run."""
+"""Plan, method and environment of a run, and the lines that store it."""
 
 from __future__ import annotations
 
-import math
-import statistics
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from gconvbench.errors import UsageError
-from gconvbench.records.accuracy import Accuracy
+from gconvbench.records.job import Record
 
 __all__ = [
-    "FAILED_OUTCOMES",
-    "MEASURED_OUTCOMES",
     "SCHEMA",
     "Environment",
     "Footer",
     "Header",
-    "Job",
     "Line",
     "Method",
-    "Outcome",
     "Plan",
     "PlannedCase",
-    "Record",
-    "Telemetry",
-    "Timing",
     "decode_line",
     "encode_line",
 ]
 
-SCHEMA = 2
-
-Outcome = Literal[
-    "measured",
-    "checked",
-    "unsupported",
-    "wrong",
-    "out_of_memory",
-    "failed",
-    "crashed",
-    "timed_out",
-]
-"""How a job ended. `checked` is right but, as asked, not timed; `failed` raised an exception;
-`crashed` took its process along. Only `measured` has times."""
-MEASURED_OUTCOMES = frozenset[str]({"measured", "checked"})
-FAILED_OUTCOMES = frozenset[str]({"out_of_memory", "failed", "crashed", "timed_out"})
-"""Asked for, supported, and not measured."""
-
+SCHEMA = 3
 
 Scalar = str | int | float | bool | None
-
-
-class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One case computed in one way. `case` is a case id."""
-
-    case: str
-    implementation: str
 
 
 class PlannedCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,9 +50,12 @@ class Method(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         max_time_s: always stop after this much time per job, round and cache mode.
         warmup_time_s: launches before the first sample go on for this long.
         threads: CPU threads of the worker.
+        cores: the CPU cores that the worker may run on; empty where the system chooses.
         seed: of inputs and of the order of jobs.
         inputs: distribution of the operands.
         check_only: accuracy without timing.
+        budget_s: rounds go on while they are worth it and this much time lasts; null where the
+            plan's rounds are all carried out.
     """
 
     clock: Literal["host", "cuda_events"]
@@ -97,18 +67,29 @@ class Method(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_time_s: float = 1.0
     warmup_time_s: float = 0.02
     threads: int = 1
+    cores: tuple[int, ...] = ()
     seed: int = 0
     inputs: str = "standard normal, weights divided by sqrt(C / g * R * S)"
     check_only: bool = False
+    budget_s: float | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that a run is to do: every case with every implementation, `rounds` times."""
+    """Everything that a run is to do: every case with every implementation, `rounds` times.
+
+    Attributes:
+        cases: in the order asked for.
+        implementations: by name.
+        rounds: fresh worker processes; with a budget the most there may be.
+        sweeps: the names of those that the cases came from.
+        twins: the implementations that are measured twice in each round (A/A).
+    """
 
     cases: tuple[PlannedCase, ...]
     implementations: tuple[str, ...]
     rounds: int
     sweeps: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,54 +108,20 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     unknown: dict[str, str] = {}
 
 
-class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Samples of one job in one round and cache mode.
-
-    Attributes:
-        samples_s: seconds per launch, in the order taken.
-        launches_per_sample: launches that one sample is the mean of.
-        target_reached: whether sampling stopped because the interval was narrow enough.
-        labels: what a reader should know of these samples, such as `target not reached`.
-    """
-
-    cache_mode: Literal["hot", "cold"]
-    samples_s: tuple[float, ...]
-    launches_per_sample: int
-    target_reached: bool
-    labels: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """A time is made of samples, and a sample of time."""
-        if not self.samples_s or not all(0 < sample_s < math.inf for sample_s in self.samples_s):
-            message = "samples_s must be one or more positive numbers"
-            raise ValueError(message)
-
-    @property
-    def median_s(self) -> float:
-        """The median of the samples."""
-        return statistics.median(self.samples_s)
-
-
-class Telemetry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the machine did during one job, timing and proof together.
-
-    Attributes:
-        wall_s: duration of the job in the worker.
-        cpu_s: processor time of the worker over all its threads.
-        involuntary_switches: times the worker was taken off its core.
-        load: the system's 1-minute load average after the job.
-        device: readings of the device before and after; empty on the CPU.
-    """
-
-    wall_s: float
-    cpu_s: float
-    involuntary_switches: int
-    load: float
-    device: dict[str, Any] = {}
-
-
 class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field="kind"):
-    """The first line: what the run was to do, where, and how."""
+    """The first line: what the run was to do, where, and how.
+
+    Attributes:
+        run: its name.
+        created: when, in UTC.
+        plan: what it was to do.
+        method: how times were taken.
+        environment: where.
+        device: `cpu`, `cuda` or `cuda:1`.
+        machine: the folder's name.
+        start_s: how long the first worker took to start, import of torch and all.
+        schema: what a reader must understand.
+    """
 
     run: str
     created: str
@@ -183,47 +130,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
     environment: Environment
     device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:[0-9]{1,3})?)$")]
     machine: str
+    start_s: float | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
         """A reader of this schema could misread a newer one."""
         if self.schema > SCHEMA:
             message = f"schema {self.schema} is newer than {SCHEMA}"
-            raise ValueError(message)
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field="kind"):
-    """What one job left behind in one round (counted from 1).
-
-    Attributes:
-        job: which case, in which way.
-        round: in which process.
-        outcome: how it ended.
-        detail: the reason, where it was no measurement.
-        accuracy: the proof.
-        proof_s: how long the proof took; the first job of a case bears the reference.
-        first_launch_s: how long preparing and the first launch took.
-        timings: one per cache mode.
-        telemetry: what the machine did meanwhile.
-    """
-
-    job: Job
-    round: Annotated[int, msgspec.Meta(ge=1)]
-    outcome: Outcome
-    detail: str = ""
-    accuracy: Accuracy | None = None
-    proof_s: float | None = None
-    first_launch_s: float | None = None
-    timings: tuple[Timing, ...] = ()
-    telemetry: Telemetry | None = None
-
-    def __post_init__(self) -> None:
-        """A time belongs to a measured job, and every other outcome has a reason."""
-        if bool(self.timings) != (self.outcome == "measured"):
-            message = f"a {self.outcome} record cannot have {len(self.timings)} timings"
-            raise ValueError(message)
-        if self.outcome not in MEASURED_OUTCOMES and not self.detail:
-            message = f"a {self.outcome} record needs a reason"
             raise ValueError(message)
 
 

@@ -16,17 +16,27 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from gconvbench.records import Job, Record
+    from gconvbench.records import Job, Record, Timing
 
 __all__ = ["BarProgress", "LineProgress", "progress"]
 
 
 class BarProgress:
-    """A bar that names the case in hand."""
+    """A bar that names the case in hand; with a budget it shows the time, else the jobs."""
 
-    def __init__(self, bar: Progress, total: int) -> None:
+    def __init__(
+        self,
+        bar: Progress,
+        total: int,
+        *,
+        budget_s: float | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._bar = bar
-        self._task = bar.add_task("", total=total)
+        self._budget_s = budget_s
+        self._now = now
+        self._start = now()
+        self._task = bar.add_task("", total=total if budget_s is None else round(budget_s))
 
     def job_started(self, job: Job, number: int) -> None:
         """Name the job."""
@@ -35,19 +45,28 @@ class BarProgress:
 
     def job_done(self, record: Record) -> None:
         """Advance; mention what went wrong."""
-        self._bar.advance(self._task)
+        if self._budget_s is None:
+            self._bar.advance(self._task)
+        else:
+            self._bar.update(self._task, completed=round(self._now() - self._start))
         if record.outcome not in _QUIET:
             self._bar.console.print(_line(record), soft_wrap=True, markup=False)
 
 
 class LineProgress:
-    """One line per record with the time left, by the mean of the jobs so far."""
+    """One line per record with the time left: of the budget, or by the mean of the jobs so far."""
 
     def __init__(
-        self, console: Console, total: int, now: Callable[[], float] = time.monotonic
+        self,
+        console: Console,
+        total: int,
+        *,
+        budget_s: float | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console
         self._total = total
+        self._budget_s = budget_s
         self._now = now
         self._start = now()
         self._done = 0
@@ -58,16 +77,23 @@ class LineProgress:
     def job_done(self, record: Record) -> None:
         """Print the line."""
         self._done += 1
-        left_s = (self._now() - self._start) / self._done * max(0, self._total - self._done)
-        counter = f"{self._done}/{self._total}, {fmt.duration(left_s)} left"
+        spent_s = self._now() - self._start
+        if self._budget_s is None:
+            left_s = spent_s / self._done * max(0, self._total - self._done)
+            counter = f"{self._done}/{self._total}, {fmt.duration(left_s)} left"
+        else:
+            left_s = max(0.0, self._budget_s - spent_s)
+            counter = f"{self._done}, {fmt.duration(left_s)} of the budget left"
         self._console.print(f"[{counter}] {_line(record)}", soft_wrap=True, markup=False)
 
 
 @contextmanager
-def progress(console: Console, total: int) -> Iterator[BarProgress | LineProgress]:
+def progress(
+    console: Console, total: int, *, budget_s: float | None = None
+) -> Iterator[BarProgress | LineProgress]:
     """The progress display that suits the console; `total` counts jobs over all rounds."""
     if not console.is_terminal:
-        yield LineProgress(console, total)
+        yield LineProgress(console, total, budget_s=budget_s)
         return
     rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
@@ -77,7 +103,7 @@ def progress(console: Console, total: int) -> Iterator[BarProgress | LineProgres
         TextColumn("{task.description}", markup=False, table_column=rest),
     )
     with Progress(*columns, console=console, transient=True, expand=True) as bar:
-        yield BarProgress(bar, total)
+        yield BarProgress(bar, total, budget_s=budget_s)
 
 
 _QUIET = frozenset({"measured", "checked", "unsupported"})
@@ -85,7 +111,12 @@ _QUIET = frozenset({"measured", "checked", "unsupported"})
 
 def _line(record: Record) -> str:
     job = record.job
-    times = ", ".join(f"{t.cache_mode} {fmt.seconds(t.median_s)}" for t in record.timings)
+    times = ", ".join(_time(timing) for timing in record.timings)
     what = times or record.outcome
     reason = f" ({record.detail})" if record.detail else ""
     return f"round {record.round} {job.implementation} {job.case}: {what}{reason}"
+
+
+def _time(timing: Timing) -> str:
+    labels = f" [{', '.join(timing.labels)}]" if timing.labels else ""
+    return f"{timing.cache_mode} {fmt.seconds(timing.median_s)}{labels}"

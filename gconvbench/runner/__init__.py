@@ -5,8 +5,10 @@ from gconvbench.runner.execute import Observer, execute
 from gconvbench.runner.lock import device_lock
 from gconvbench.runner.order import jobs_of, round_order
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
+from gconvbench.runner.schedule import FEWEST_ROUNDS, open_jobs
 
 __all__ = [
+    "FEWEST_ROUNDS",
     "Duration",
     "Observer",
     "WorkerLostError",
@@ -15,5 +17,6 @@ __all__ = [
     "estimate_duration",
     "execute",
     "jobs_of",
+    "open_jobs",
     "round_order",
 ]

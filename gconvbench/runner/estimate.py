@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import statistics
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from gconvbench.cases import flops, parse_case
 from gconvbench.store import latest_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from gconvbench.records import Job, Plan
+    from gconvbench.records import Job, Method, Plan
+    from gconvbench.store import Run
 
 __all__ = ["Duration", "estimate_duration"]
 
 _START_S = 3.0
-"""Starting a worker; dominated by importing torch. Assumed."""
-_JOB_S = 0.4
-"""One job in one round, for a job never seen on this machine. Assumed."""
+"""Starting a worker, dominated by importing torch, where no run has told. Assumed."""
+_JOB_S = 0.2
+"""One job in one round, where no run has told. Assumed."""
+_NEAREST = 5
+"""A job that was never measured counts as the median of so many that are most like it."""
 
 
 class Duration(NamedTuple):
@@ -29,20 +37,59 @@ class Duration(NamedTuple):
 
 
 def estimate_duration(
-    plan: Plan, supported: tuple[Job, ...], *, results: Path, machine: str, check_only: bool
+    plan: Plan, supported: Sequence[Job], *, results: Path, machine: str, method: Method
 ) -> Duration:
-    """Sum over supported jobs and rounds; an unseen job counts as the median of those seen."""
-    seen = _durations(results, machine, check_only=check_only)
-    known = [seen[job] for job in supported if job in seen]
-    assumed = statistics.median(seen.values()) if seen else _JOB_S
-    per_round = sum(known) + assumed * (len(supported) - len(known)) + _START_S
-    return Duration(plan.rounds * per_round, len(known), len(supported))
+    """Sum over supported jobs and rounds, and the workers' starts; at most the method's budget.
+
+    A job never measured here counts as those most like it: by work, way of computing it,
+    direction, dtype and groups.
+    """
+    runs = [run for run in latest_runs(results, machine) if _is_alike(run.header.method, method)]
+    seen = _walls_s(runs)
+    starts = [run.header.start_s for run in runs if run.header.start_s is not None]
+    per_round = sum(seen[job] if job in seen else _guess_s(job, seen) for job in supported)
+    per_round += statistics.median(starts) if starts else _START_S
+    total_s = min(plan.rounds * per_round, method.budget_s or math.inf)
+    return Duration(total_s, sum(job in seen for job in supported), len(supported))
 
 
-def _durations(results: Path, machine: str, *, check_only: bool) -> dict[Job, float]:
-    """The latest known wall time of each job in the latest runs of this machine."""
-    durations: dict[Job, float] = {}
-    for run in reversed(latest_runs(results, machine)):
-        if run.header.method.check_only == check_only:
-            durations |= {r.job: r.telemetry.wall_s for r in run.records if r.telemetry}
-    return durations
+def _is_alike(before: Method, now: Method) -> bool:
+    """Whether jobs take as long by one method as by the other."""
+    fields = ("check_only", "cache_modes", "target", "threads")
+    return all(getattr(before, field) == getattr(now, field) for field in fields)
+
+
+def _walls_s(runs: Sequence[Run]) -> dict[Job, float]:
+    """The mean over rounds of each job's wall time in the latest run that has it."""
+    found: dict[Job, float] = {}
+    for run in reversed(runs):
+        walls_s: dict[Job, list[float]] = {}
+        for record in run.records:
+            if record.telemetry:
+                walls_s.setdefault(record.job, []).append(record.telemetry.wall_s)
+        found |= {job: statistics.fmean(values) for job, values in walls_s.items()}
+    return found
+
+
+def _guess_s(job: Job, seen: dict[Job, float]) -> float:
+    """The median of what the most similar jobs took, by the same implementation where known."""
+    if not seen:
+        return _JOB_S
+    alike = [other for other in seen if other.implementation == job.implementation]
+    pool = alike if len(alike) >= _NEAREST else list(seen)
+    nearest = heapq.nsmallest(_NEAREST, pool, key=lambda other: _distance(job.case, other.case))
+    return statistics.median(seen[other] for other in nearest)
+
+
+def _distance(a: str, b: str) -> float:
+    """How unlike two cases are for the time that a job takes: a factor e of work counts 1."""
+    (work_a, groups_a, kinds_a), (work_b, groups_b, kinds_b) = _features(a), _features(b)
+    others = sum(x != y for x, y in zip(kinds_a, kinds_b, strict=True))
+    return abs(work_a - work_b) + abs(groups_a - groups_b) / 2 + others
+
+
+@cache
+def _features(case_id: str) -> tuple[float, float, tuple[str, ...]]:
+    case = parse_case(case_id)
+    kinds = (case.operation, case.direction, case.dtype, case.memory_format)
+    return math.log(flops(case)), math.log(case.groups), kinds

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 from gconvbench.errors import NotComparableError
-from gconvbench.records import MEASURED_OUTCOMES, Record
-from gconvbench.runner.order import jobs_of, round_order
+from gconvbench.records import Record
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
+from gconvbench.runner.schedule import schedule_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from gconvbench.protocol import Ready
-    from gconvbench.records import Environment, Header, Job, Plan
+    from gconvbench.records import Environment, Header, Job
     from gconvbench.store import Run, RunWriter
 
-__all__ = ["Observer", "execute", "open_jobs", "why_other_environment"]
+__all__ = ["Observer", "execute", "why_other_environment"]
 
 _CODE_FIELDS = {"commit", "commit_dirty"}
 """What may change under a run: the repository is not only the code under test."""
@@ -42,45 +40,35 @@ def execute(
 ) -> None:
     """Do whatever of the run's plan is not stored yet, then close the file.
 
-    `worker` is the one that was asked for the plan; it serves the first round.
+    `worker` is the one that was asked for the plan; it serves the first round that has jobs.
 
     A job whose outcome was not a measurement is not asked for again: it costs one record, not one
-    per round. A worker that dies or hangs is replaced, and the round goes on.
+    per round. A worker that dies or hangs is replaced, and the round goes on. A round without jobs
+    starts none.
 
     Raises:
         NotComparableError: a worker found another environment than the header's.
         NotMeasuredError: a record could not be stored.
     """
     header = stored.header
-    jobs = open_jobs(header.plan, stored.records)
-    settled: set[Job] = set()
+    schedule = schedule_of(header, stored.records)
+    first: WorkerProcess | None = worker
     for number in range(1, header.plan.rounds + 1):
-        order = round_order(header.plan, seed=header.method.seed, number=number)
-        with _Workers(header, timeout_s, worker if number == 1 else None) as workers:
-            for job in order:
-                if job in settled or (job, number) not in jobs:
-                    continue
+        if not (jobs := schedule.round(number)):
+            continue
+        with _Workers(header, timeout_s, first) as workers:
+            first = None
+            for job in jobs:
+                if schedule.is_spent():
+                    break
                 observer.job_started(job, number)
                 record = workers.measure(job, number)
                 writer.append(record)
+                schedule.add(record)
                 observer.job_done(record)
-                if record.outcome not in MEASURED_OUTCOMES:
-                    settled.add(job)
+    for record in schedule.rest():
+        writer.append(record)
     writer.finish()
-
-
-def open_jobs(plan: Plan, done: Iterable[Record]) -> set[tuple[Job, int]]:
-    """The jobs and rounds of a plan that `done` leaves open: resuming is a property of the data."""
-    records = list(done)
-    finished = {(record.job, record.round) for record in records}
-    settled = {record.job for record in records if record.outcome not in MEASURED_OUTCOMES}
-    return {
-        (job, number)
-        for job in jobs_of(plan)
-        if job not in settled
-        for number in range(1, plan.rounds + 1)
-        if (job, number) not in finished
-    }
 
 
 class _Workers:

@@ -14,8 +14,13 @@ __all__ = ["jobs_of", "round_order"]
 
 
 def jobs_of(plan: Plan) -> tuple[Job, ...]:
-    """Every case with every implementation."""
-    return tuple(Job(case.case, name) for case in plan.cases for name in plan.implementations)
+    """Every case with every implementation, and with the twins once more."""
+    return tuple(job for case in plan.cases for job in _jobs_of_case(plan, case.case))
+
+
+def _jobs_of_case(plan: Plan, case: str) -> list[Job]:
+    twins = [Job(case, name, twin=1) for name in plan.twins]
+    return [Job(case, name) for name in plan.implementations] + twins
 
 
 def round_order(plan: Plan, *, seed: int, number: int) -> list[Job]:
@@ -30,7 +35,7 @@ def round_order(plan: Plan, *, seed: int, number: int) -> list[Job]:
     generator.shuffle(cases)
     order = []
     for case in cases:
-        names = list(plan.implementations)
-        generator.shuffle(names)
-        order += [Job(case.case, name) for name in names]
+        jobs = _jobs_of_case(plan, case.case)
+        generator.shuffle(jobs)
+        order += jobs
     return order

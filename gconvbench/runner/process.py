@@ -58,6 +58,10 @@ class WorkerProcess:
         device: `cpu`, `cuda` or `cuda:1`.
         method: how to measure.
 
+    Attributes:
+        ready: what the worker said when it was set up.
+        start_s: how long that took, import of torch and all.
+
     Raises:
         UsageError: the worker cannot serve here, such as no CUDA or no torch.
     """
@@ -74,7 +78,10 @@ class WorkerProcess:
             env=_environment(method.threads),
             start_new_session=True,
         )
-        self.ready = self._set_up(device, method)
+        self._device = device
+        start = time.perf_counter()
+        self.ready = self._set_up(method)
+        self.start_s = time.perf_counter() - start
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +98,10 @@ class WorkerProcess:
         reply = self._ask(Measure(job, number), timeout_s)
         assert isinstance(reply, Measured)  # noqa: S101 (the protocol's one possible reply)
         return reply.record
+
+    def set_up(self, method: Method) -> None:
+        """Measure by another method from now on; threads and cores stay as they were."""
+        self.ready = self._set_up(method)
 
     def explain(self, jobs: tuple[Job, ...]) -> tuple[str | None, ...]:
         """Per job the reason why it is unsupported, or None.
@@ -123,9 +134,9 @@ class WorkerProcess:
             self._process.stdout.close()
         self._stderr.close()
 
-    def _set_up(self, device: str, method: Method) -> Ready:
+    def _set_up(self, method: Method) -> Ready:
         try:
-            reply = self._ask(SetUp(device, method), _START_TIMEOUT_S)
+            reply = self._ask(SetUp(self._device, method), _START_TIMEOUT_S)
         except WorkerLostError as error:
             words = self._last_words()
             self.close(kill=True)

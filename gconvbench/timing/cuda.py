@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gconvbench.labels import ALLOCATOR_GREW, HOST_BOUND
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = ["CudaEventClock"]
-
-HOST_BOUND = "host_bound"
-ALLOCATOR_GREW = "allocator grew"
 
 _TICK_S = 0.5e-6
 """Resolution of event times (CUDA runtime API, `cudaEventElapsedTime`: around 0.5 microseconds)."""

@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from gconvbench.labels import TARGET_NOT_REACHED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from gconvbench.timing.clock import Clock
 
 __all__ = ["Sampling", "take_samples", "warm_up"]
-
-TARGET_NOT_REACHED = "target not reached"
 
 
 class Sampling(NamedTuple):
@@ -72,7 +72,6 @@ def take_samples(
     samples_s: list[float] = []
     launches = clock.launches_per_sample(launch_s)
     with _no_garbage_collection():
-        clock.chunk(launch, launches)  # refills the caches that the collection emptied
         while not stopping.is_finished:
             start = now()
             chunk = clock.chunk(launch, launches)
@@ -90,7 +89,6 @@ def take_samples(
 def _no_garbage_collection() -> Iterator[None]:
     """A collection within a sample would be charged to the launch."""
     was_enabled = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield

@@ -1,0 +1,57 @@
+"""Values of options from text: shares, durations, cores."""
+
+from __future__ import annotations
+
+import re
+
+from gconvbench.errors import UsageError
+
+__all__ = ["cores", "seconds", "share"]
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_MOST_S = 7 * 24 * 3600.0
+
+
+def share(text: str) -> float:
+    """`1%` or `0.01`.
+
+    Raises:
+        UsageError: something else, or not between 0 and 1.
+    """
+    number = text.strip()
+    try:
+        value = float(number[:-1]) / 100 if number.endswith("%") else float(number)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        message = f"target {text!r} must be a share between 0 and 1, such as 1% or 0.01"
+        raise UsageError(message)
+    return value
+
+
+def seconds(text: str) -> float:
+    """`90s`, `5m`, `1h30m`; a bare number is seconds.
+
+    Raises:
+        UsageError: something else, nothing, or more than a week.
+    """
+    match = _DURATION.fullmatch(text.strip().lower().replace(" ", ""))
+    parts = match.groups() if match else ()
+    total_s = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+    if not 0 < total_s <= _MOST_S:
+        message = f"budget {text!r} is no duration up to a week; write it like 90s, 5m or 1h30m"
+        raise UsageError(message)
+    return total_s
+
+
+def cores(text: str) -> tuple[int, ...]:
+    """`1` or `2,3`.
+
+    Raises:
+        UsageError: something else.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() for word in words):
+        message = f"cores {text!r} must be numbers with commas, such as 1 or 2,3"
+        raise UsageError(message)
+    return tuple(sorted({int(word) for word in words}))

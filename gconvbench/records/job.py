@@ -1,0 +1,166 @@
+"""What a job is and what it leaves behind in one round."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from gconvbench.records.accuracy import Accuracy
+
+__all__ = [
+    "FAILED_OUTCOMES",
+    "MEASURED_OUTCOMES",
+    "Job",
+    "Memory",
+    "Outcome",
+    "Record",
+    "Telemetry",
+    "Timing",
+]
+
+Outcome = Literal[
+    "measured",
+    "checked",
+    "unsupported",
+    "wrong",
+    "out_of_memory",
+    "failed",
+    "crashed",
+    "timed_out",
+    "not_reached",
+]
+"""How a job ended. `checked` is right but, as asked, not timed; `failed` raised an exception;
+`crashed` took its process along; `not_reached` had no turn before the budget was spent. Only
+`measured` has times."""
+MEASURED_OUTCOMES = frozenset[str]({"measured", "checked"})
+FAILED_OUTCOMES = frozenset[str]({"out_of_memory", "failed", "crashed", "timed_out", "not_reached"})
+"""Asked for, supported, and not measured."""
+
+
+class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One case computed in one way.
+
+    Attributes:
+        case: a case id.
+        implementation: its name.
+        twin: 1 for the second measuring of the same within one round (A/A), else 0.
+    """
+
+    case: str
+    implementation: str
+    twin: Annotated[int, msgspec.Meta(ge=0, le=1)] = 0
+
+
+class Telemetry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the machine did meanwhile.
+
+    Attributes:
+        wall_s: duration.
+        cpu_s: processor time of the worker over all its threads.
+        involuntary_switches: times the worker was taken off its core.
+        load: the system's 1-minute load average afterwards.
+        waited_s: how long the worker's main thread was ready to run and had no core; null where
+            the system does not tell.
+        stolen_s: processor time that the hypervisor gave to others, over all cores; likewise.
+        device: readings of the device before and after; empty on the CPU.
+    """
+
+    wall_s: float
+    cpu_s: float
+    involuntary_switches: int
+    load: float
+    waited_s: float | None = None
+    stolen_s: float | None = None
+    device: dict[str, Any] = {}
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one launch takes beside what was there before it: operands, prepared or not.
+
+    Attributes:
+        peak_bytes: the high-water mark of the launch over the level before it; null where it
+            cannot be told.
+        result_bytes: of the results that it returns.
+        resolution_bytes: a smaller peak cannot be told from none.
+        source: where the mark was read, or why it was not.
+    """
+
+    peak_bytes: int | None
+    result_bytes: int
+    resolution_bytes: int
+    source: str
+
+    @property
+    def workspace_bytes(self) -> int | None:
+        """What the launch needs for itself, beyond its results."""
+        return None if self.peak_bytes is None else max(0, self.peak_bytes - self.result_bytes)
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Samples of one job in one round and cache mode.
+
+    Attributes:
+        samples_s: seconds per launch, in the order taken.
+        launches_per_sample: launches that one sample is the mean of.
+        target_reached: whether sampling stopped because the interval was narrow enough.
+        labels: what a reader should know of these samples, such as `target not reached`.
+        telemetry: what the machine did while they were taken.
+    """
+
+    cache_mode: Literal["hot", "cold"]
+    samples_s: tuple[float, ...]
+    launches_per_sample: int
+    target_reached: bool
+    labels: tuple[str, ...] = ()
+    telemetry: Telemetry | None = None
+
+    def __post_init__(self) -> None:
+        """A time is made of samples, and a sample of time."""
+        if not self.samples_s or not all(0 < sample_s < math.inf for sample_s in self.samples_s):
+            message = "samples_s must be one or more positive numbers"
+            raise ValueError(message)
+
+    @property
+    def median_s(self) -> float:
+        """The median of the samples."""
+        return statistics.median(self.samples_s)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field="kind"):
+    """What one job left behind in one round (counted from 1).
+
+    Attributes:
+        job: which case, in which way.
+        round: in which process.
+        outcome: how it ended.
+        detail: the reason, where it was no measurement.
+        accuracy: the proof.
+        proof_s: how long the proof took; the first job of a case bears the reference.
+        first_launch_s: how long preparing and the first launch took.
+        timings: one per cache mode.
+        memory: what one launch takes.
+        telemetry: what the machine did meanwhile, proof, timing and all.
+    """
+
+    job: Job
+    round: Annotated[int, msgspec.Meta(ge=1)]
+    outcome: Outcome
+    detail: str = ""
+    accuracy: Accuracy | None = None
+    proof_s: float | None = None
+    first_launch_s: float | None = None
+    timings: tuple[Timing, ...] = ()
+    memory: Memory | None = None
+    telemetry: Telemetry | None = None
+
+    def __post_init__(self) -> None:
+        """A time belongs to a measured job, and every other outcome has a reason."""
+        if bool(self.timings) != (self.outcome == "measured"):
+            message = f"a {self.outcome} record cannot have {len(self.timings)} timings"
+            raise ValueError(message)
+        if self.outcome not in MEASURED_OUTCOMES and not self.detail:
+            message = f"a {self.outcome} record needs a reason"
+            raise ValueError(message)

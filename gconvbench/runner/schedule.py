@@ -1,0 +1,183 @@
+"""Which jobs a round has: all that are open, or with a budget those whose times are least known."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from gconvbench.records import MEASURED_OUTCOMES, Record
+from gconvbench.runner.order import jobs_of, round_order
+from gconvbench.stats import estimate_over_rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from gconvbench.records import Header, Job, Plan
+
+__all__ = ["FEWEST_ROUNDS", "FixedRounds", "Schedule", "WithinBudget", "open_jobs", "schedule_of"]
+
+FEWEST_ROUNDS = 3
+"""With a budget no interval is believed before so many rounds: for two Student's t is 12.7."""
+
+
+class Schedule(Protocol):
+    """Says what to do next; hears of everything that was done."""
+
+    def round(self, number: int) -> list[Job]:
+        """The jobs of this round in their order; empty where there is nothing to do in it."""
+
+    def add(self, record: Record) -> None:
+        """Take note of a record."""
+
+    def is_spent(self) -> bool:
+        """Whether to start no more jobs."""
+
+    def rest(self) -> list[Record]:
+        """Records of the jobs that never had a turn."""
+
+
+def schedule_of(header: Header, records: Iterable[Record]) -> Schedule:
+    """What the run's method asks for."""
+    if header.method.budget_s is None:
+        return FixedRounds(header, records)
+    return WithinBudget(header, records)
+
+
+class FixedRounds:
+    """Every job in every round; one that did not end as a measurement only once."""
+
+    def __init__(self, header: Header, records: Iterable[Record]) -> None:
+        self._plan = header.plan
+        self._seed = header.method.seed
+        self._open = open_jobs(header.plan, records)
+        self._settled: set[Job] = set()
+
+    def round(self, number: int) -> list[Job]:
+        """All open jobs, shuffled."""
+        order = round_order(self._plan, seed=self._seed, number=number)
+        return [job for job in order if (job, number) in self._open and job not in self._settled]
+
+    def add(self, record: Record) -> None:
+        """Settle a job that cannot be measured."""
+        if record.outcome not in MEASURED_OUTCOMES:
+            self._settled.add(record.job)
+
+    def is_spent(self) -> bool:
+        """Never: the plan is carried out."""
+        return False
+
+    def rest(self) -> list[Record]:
+        """None."""
+        return []
+
+
+def open_jobs(plan: Plan, done: Iterable[Record]) -> set[tuple[Job, int]]:
+    """The jobs and rounds of a plan that `done` leaves open: resuming is a property of the data."""
+    records = list(done)
+    finished = {(record.job, record.round) for record in records}
+    settled = {record.job for record in records if record.outcome not in MEASURED_OUTCOMES}
+    return {
+        (job, number)
+        for job in jobs_of(plan)
+        if job not in settled
+        for number in range(1, plan.rounds + 1)
+        if (job, number) not in finished
+    }
+
+
+class WithinBudget:
+    """Rounds while they are worth it: the cases with the widest intervals first.
+
+    The first rounds have all cases. After that a case is measured again as long as the interval of
+    one of its jobs is wider than the target; where time is short, those come first that are
+    widest against it. Whole cases, because implementations are compared within a round.
+
+    Args:
+        header: of the run; its method has budget and target.
+        records: what is stored of it already; its time counts as spent.
+        now: seconds on a monotonic clock.
+    """
+
+    def __init__(
+        self, header: Header, records: Iterable[Record], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        assert header.method.budget_s is not None  # noqa: S101 (it is why this is used)
+        self._plan = header.plan
+        self._method = header.method
+        self._start_s = header.start_s or 0.0
+        self._now = now
+        self._done: set[tuple[Job, int]] = set()
+        self._settled: set[Job] = set()
+        self._jobs: dict[str, list[Job]] = {}
+        for job in jobs_of(header.plan):
+            self._jobs.setdefault(job.case, []).append(job)
+        self._medians_s: dict[Job, dict[int, float]] = {}
+        self._walls_s: dict[Job, float] = {}
+        for record in records:
+            self.add(record)
+        spent_s = sum(r.telemetry.wall_s for r in records if r.telemetry)
+        rounds = max((number for _, number in self._done), default=1)
+        self._end = now() + header.method.budget_s - spent_s - rounds * self._start_s
+
+    def round(self, number: int) -> list[Job]:
+        """The jobs of the cases that are worth it and fit into what is left."""
+        left_s = self._end - self._now() - (self._start_s if number > 1 else 0.0)
+        chosen: set[str] = set()
+        for case in sorted(self._wide_cases(number), key=self._width, reverse=True):
+            wall_s = self._wall_s(case)
+            if wall_s <= left_s:
+                chosen.add(case)
+                left_s -= wall_s
+        order = round_order(self._plan, seed=self._method.seed, number=number)
+        return [
+            job
+            for job in order
+            if job.case in chosen and job not in self._settled and (job, number) not in self._done
+        ]
+
+    def add(self, record: Record) -> None:
+        """Take note of time, outcome and duration."""
+        self._done.add((record.job, record.round))
+        if record.outcome not in MEASURED_OUTCOMES:
+            self._settled.add(record.job)
+        if record.timings:
+            medians = self._medians_s.setdefault(record.job, {})
+            medians[record.round] = record.timings[0].median_s
+        if record.telemetry:
+            self._walls_s[record.job] = record.telemetry.wall_s
+
+    def is_spent(self) -> bool:
+        """Whether the time is over."""
+        return self._now() >= self._end
+
+    def rest(self) -> list[Record]:
+        """One record for each job that never had a turn."""
+        had_a_turn = {job for job, _ in self._done}
+        reason = f"the budget of {self._method.budget_s:g} s was spent before its turn"
+        return [
+            Record(job=job, round=1, outcome="not_reached", detail=reason)
+            for job in jobs_of(self._plan)
+            if job not in had_a_turn
+        ]
+
+    def _wide_cases(self, number: int) -> list[str]:
+        cases = [planned.case for planned in self._plan.cases]
+        if number <= FEWEST_ROUNDS:
+            return cases
+        return [case for case in cases if self._width(case) > 1.0]
+
+    def _width(self, case: str) -> float:
+        """The widest interval among the case's jobs, in units of the target."""
+        widths = [
+            estimate_over_rounds(list(self._medians_s[job].values())).half_width
+            for job in self._jobs[case]
+            if job in self._medians_s and job not in self._settled
+        ]
+        return max((width for width in widths if width is not None), default=0.0) / (
+            self._method.target
+        )
+
+    def _wall_s(self, case: str) -> float:
+        """What the case took last; nothing before its first round."""
+        open_ones = [job for job in self._jobs[case] if job not in self._settled]
+        return sum(self._walls_s.get(job, 0.0) for job in open_ones)
