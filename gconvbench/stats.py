@@ -113,20 +113,20 @@ class Ratio(NamedTuple):
 
     Attributes:
         value: the geometric mean of the rounds' ratios.
-        half_width: of the 95 % interval, on the log scale.
+        half_width: of the 95 % interval, on the log scale; None for one common round.
     """
 
     value: float
-    half_width: float
+    half_width: float | None
 
     @property
     def is_clearly_longer(self) -> bool:
         """Whether the whole interval lies above 1."""
-        return math.log(self.value) > self.half_width
+        return self.half_width is not None and math.log(self.value) > self.half_width
 
 
 def paired_ratio(a_s: Mapping[int, float], b_s: Mapping[int, float]) -> Ratio | None:
-    """The ratio a / b of two jobs' times, paired by round; None with fewer than two common rounds.
+    """The ratio a / b of two jobs' times, paired by round; None without a common round.
 
     Both were measured in the same process and close together, so whatever slowed that process
     down cancels (Student's paired t interval, on logarithms).
@@ -136,10 +136,7 @@ def paired_ratio(a_s: Mapping[int, float], b_s: Mapping[int, float]) -> Ratio | 
         b_s: likewise.
     """
     logs = [math.log(a_s[number] / b_s[number]) for number in sorted(a_s.keys() & b_s.keys())]
-    half_width = _log_half_width(logs)
-    if half_width is None:
-        return None
-    return Ratio(math.exp(statistics.fmean(logs)), half_width)
+    return Ratio(math.exp(statistics.fmean(logs)), _log_half_width(logs)) if logs else None
 
 
 def _log_half_width(logs: Sequence[float]) -> float | None:

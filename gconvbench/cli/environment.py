@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from gconvbench.cli.method import default_device, make_method
 from gconvbench.errors import UsageError
-from gconvbench.report.table import aligned, make_console
+from gconvbench.report.console import aligned, make_console
 from gconvbench.runner import WorkerProcess
 
 __all__ = ["print_environment"]

@@ -14,7 +14,8 @@ from gconvbench.cli.method import default_device, make_method
 from gconvbench.cli.run import make_plan
 from gconvbench.records import Job
 from gconvbench.report import format as fmt
-from gconvbench.report.table import aligned, make_console, print_unsupported
+from gconvbench.report.case_table import print_unsupported
+from gconvbench.report.console import aligned, make_console
 from gconvbench.runner import Duration, WorkerProcess, estimate_duration, jobs_of
 
 if TYPE_CHECKING:

@@ -28,8 +28,9 @@ from gconvbench.records import (
     encode_line,
 )
 from gconvbench.report.accuracy_table import print_accuracy
+from gconvbench.report.console import make_console
 from gconvbench.report.progress import progress
-from gconvbench.report.table import make_console, print_run
+from gconvbench.report.table import print_run
 from gconvbench.runner import WorkerProcess, device_lock, execute, jobs_of, open_jobs
 from gconvbench.runner.execute import why_other_environment
 from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run

@@ -9,7 +9,8 @@ from gconvbench.errors import NotComparableError, UsageError
 from gconvbench.records import encode_line
 from gconvbench.report.accuracy import same_bits_as
 from gconvbench.report.accuracy_table import print_accuracy
-from gconvbench.report.table import make_console, print_run
+from gconvbench.report.console import make_console
+from gconvbench.report.table import print_run
 from gconvbench.store import earlier_runs, find_run, load_run
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from gconvbench.report.accuracy import (
     same_bits_as,
     worst_agreement,
 )
-from gconvbench.report.table import aligned, print_origin, print_state
+from gconvbench.report.console import aligned
+from gconvbench.report.table import print_origin, print_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

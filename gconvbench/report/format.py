@@ -9,13 +9,17 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
 
 __all__ = [
+    "about_seconds",
     "bytes_text",
     "case_text",
     "duration",
     "error_text",
     "flops_text",
     "half_width_text",
+    "measured_seconds",
+    "memory_text",
     "of_limit_text",
+    "ratio_text",
     "seconds",
     "share",
     "speedup_text",
@@ -33,6 +37,22 @@ def seconds(value_s: float) -> str:
     """Three significant digits: `12.3 µs`."""
     scale, unit = _scale(value_s, _SECONDS)
     return f"{_three(value_s / scale)} {unit}"
+
+
+def measured_seconds(value_s: float, half_width: float | None) -> str:
+    """Only the digits that the 95 % interval bears: `584 µs`, `0.6 ms` within a third.
+
+    Args:
+        value_s: the time.
+        half_width: of its interval on the log scale; None where nothing bears more than two digits.
+    """
+    scale, unit = _scale(value_s, _SECONDS)
+    return f"{_meaningful(value_s / scale, half_width)} {unit}"
+
+
+def about_seconds(value_s: float) -> str:
+    """Two significant digits, for times seen once: `12 ms`."""
+    return measured_seconds(value_s, None)
 
 
 def duration(value_s: float) -> str:
@@ -55,6 +75,14 @@ def bytes_text(value: float) -> str:
     """`1.50 MiB`."""
     scale, unit = _scale(value, _BINARY)
     return f"{_three(value / scale)} {unit}B"
+
+
+def memory_text(value: float, resolution: float = 0.0) -> str:
+    """`2.1 MiB`; `< 256 KiB` for what cannot be told from none."""
+    if value < resolution:
+        return f"<{bytes_text(resolution)}"
+    scale, unit = _scale(value, _BINARY)
+    return f"{_meaningful(value / scale, None)} {unit}B"
 
 
 def share(value: float) -> str:
@@ -81,9 +109,14 @@ def half_width_text(half_width: float | None) -> str:
     return f"×/÷ {factor:.2f}" if factor < 10 else "×/÷ >10"  # noqa: PLR2004
 
 
-def speedup_text(value: float | None) -> str:
-    """`1.32x`; more than 1 is faster than native."""
-    return "" if value is None else f"{_three(value)}x"
+def speedup_text(value: float | None, half_width: float | None) -> str:
+    """`1.32x`, with the digits that the interval bears; more than 1 is faster than native."""
+    return "" if value is None else f"{ratio_text(value, half_width)}x"
+
+
+def ratio_text(value: float, half_width: float | None) -> str:
+    """`0.739`, with the digits that its interval on the log scale bears; two without one."""
+    return _meaningful(value, half_width)
 
 
 def error_text(value: float | None) -> str:
@@ -115,6 +148,23 @@ def _scale(
 ) -> tuple[float, str]:
     """The largest unit of which the value, rounded to three digits, has at least one."""
     return next((pair for pair in scales if value >= rounds_up * pair[0]), scales[-1])
+
+
+def _meaningful(value: float, half_width: float | None) -> str:
+    """The digits of a value that its uncertainty bears, four at the most.
+
+    The rule is the Particle Data Group's (*Review of Particle Physics*, Introduction, "Rounding"):
+    of an uncertainty whose first three digits are up to 354 two digits count, up to 949 one, and
+    beyond it is rounded up to 1000, of which two count again. The value ends with the same digit.
+    """
+    first = math.floor(math.log10(value)) if value > 0 else 0
+    last = first - 1
+    if half_width is not None:
+        uncertainty = value * max(half_width, 1e-9)
+        last = math.floor(math.log10(uncertainty))
+        last -= uncertainty / 10**last < 3.545  # noqa: PLR2004 (the rule's)
+    last = min(first, max(last, first - 3))
+    return f"{round(value, -last):.{max(0, -last)}f}"
 
 
 def _three(value: float) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import statistics
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from gconvbench.cases import Case, parse_case
-from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES, PlannedCase
+from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES, Memory, PlannedCase
 from gconvbench.report.accuracy import accuracy_labels, process_labels
+from gconvbench.report.floor import floor_of, floors
 from gconvbench.stats import Estimate, estimate_over_rounds, paired_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from gconvbench.records import Record
     from gconvbench.store import Run
@@ -31,7 +34,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         detail: the reason, for other outcomes.
         times: estimate per cache mode; empty unless measured.
         rounds_s: median of each round in the first cache mode.
-        speedup: native's time over this one's, in the first cache mode.
+        speedup: native's time over this one's, in the first cache mode, paired by rounds.
+        speedup_half_width: of its 95 % interval on the log scale; None for a single round.
+        first_launch_s: how long preparing and the first launch took, the median over rounds.
+        memory: what one launch took, in the round where that was most.
+        floor: times of this length that differ by less may be the same, on the log scale; 0 where
+            the run had no twins to tell.
         error: the largest relative error seen in any result and round; None where none was found
             or it is not finite.
         of_limit: the largest share of its limit that an error took.
@@ -44,6 +52,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     times: dict[str, Estimate]
     rounds_s: dict[int, float]
     speedup: float | None
+    speedup_half_width: float | None
+    first_launch_s: float | None
+    memory: Memory | None
+    floor: float
     error: float | None
     of_limit: float | None
     labels: tuple[str, ...]
@@ -100,45 +112,81 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
 def summarise(run: Run) -> list[CaseSummary]:
     """All cases of a run in the plan's order, with whatever was recorded of them."""
     by_case: dict[str, dict[str, list[Record]]] = {}
+    floor = functools.partial(floor_of, floors(run))
     for record in run.records:
+        if record.job.twin:
+            continue
         case = by_case.setdefault(record.job.case, {})
         case.setdefault(record.job.implementation, []).append(record)
     return [
-        _summary(planned, by_case[planned.case])
+        _summary(planned, by_case[planned.case], floor)
         for planned in run.header.plan.cases
         if planned.case in by_case
     ]
 
 
-def _summary(planned: PlannedCase, records: dict[str, list[Record]]) -> CaseSummary:
-    native = _times(records.get(NATIVE, []))
-    rows = [_row(name, found, native) for name, found in records.items()]
+def _summary(
+    planned: PlannedCase, records: dict[str, list[Record]], floor: Callable[[float], float]
+) -> CaseSummary:
+    native = _rounds_s(records.get(NATIVE, []))
+    rows = [_row(name, found, native, floor) for name, found in records.items()]
     rows.sort(key=lambda row: (not row.times, _first(row).median_s if row.times else 0.0))
     return CaseSummary(planned=planned, case=parse_case(planned.case), rows=tuple(rows))
 
 
-def _row(name: str, records: list[Record], native: dict[str, Estimate]) -> Row:
+def _row(
+    name: str,
+    records: list[Record],
+    native: dict[int, float],
+    floor: Callable[[float], float],
+) -> Row:
     bad = next((record for record in records if record.outcome not in MEASURED_OUTCOMES), None)
     worst = bad or records[0]
     times = {} if bad else _times(records)
-    speedup = None
-    if times and native:
-        mode = next(iter(times))
-        speedup = native[mode].median_s / times[mode].median_s if mode in native else None
-    tensors = [t for r in records if r.accuracy for t in r.accuracy.tensors]
-    known = [t for t in tensors if t.group_error is not None]
-    finite = known if len(known) == len(tensors) else []
+    rounds_s = _rounds_s(records)
+    speedup = paired_ratio(native, rounds_s)
+    error, of_limit = _errors(records)
     return Row(
         implementation=name,
         outcome=worst.outcome,
         detail=worst.detail,
         times=times,
-        rounds_s={r.round: r.timings[0].median_s for r in records if r.timings} if times else {},
-        speedup=speedup,
-        error=max((t.group_error or 0.0 for t in finite), default=None),
-        of_limit=max(((t.group_error or 0.0) / t.limit for t in finite), default=None),
+        rounds_s=rounds_s,
+        speedup=speedup.value if speedup else None,
+        speedup_half_width=speedup.half_width if speedup else None,
+        first_launch_s=_median([r.first_launch_s for r in records]) if times else None,
+        memory=_most_memory(records),
+        floor=floor(next(iter(times.values())).median_s) if times else 0.0,
+        error=error,
+        of_limit=of_limit,
         labels=_labels(records),
     )
+
+
+def _rounds_s(records: Sequence[Record]) -> dict[int, float]:
+    """Medians by round in the first cache mode; none where anything went wrong."""
+    if any(record.outcome not in MEASURED_OUTCOMES for record in records):
+        return {}
+    return {r.round: r.timings[0].median_s for r in records if r.timings}
+
+
+def _errors(records: Sequence[Record]) -> tuple[float | None, float | None]:
+    """The largest error and the largest share of a limit; None where one is not finite."""
+    tensors = [t for r in records if r.accuracy for t in r.accuracy.tensors]
+    errors = [t.group_error for t in tensors if t.group_error is not None]
+    if not tensors or len(errors) < len(tensors):
+        return None, None
+    return max(errors), max((t.group_error or 0.0) / t.limit for t in tensors)
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _most_memory(records: Sequence[Record]) -> Memory | None:
+    found = [record.memory for record in records if record.memory]
+    return max(found, key=lambda memory: memory.peak_bytes or 0, default=None)
 
 
 def _labels(records: Sequence[Record]) -> tuple[str, ...]:

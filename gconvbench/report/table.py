@@ -1,63 +1,30 @@
-"""Tables for the terminal, readable at 80 columns and in a pipe."""
+"""A stored run as text: its cases, its answers, what to know of it."""
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 
+from gconvbench.labels import MEANINGS
 from gconvbench.report import format as fmt
 from gconvbench.report.answer import NetworkAnswer, answer_networks
-from gconvbench.report.summary import CaseSummary, Row, summarise
+from gconvbench.report.case_table import COLUMNS, print_case
+from gconvbench.report.console import aligned, print_lines
+from gconvbench.report.floor import floors
+from gconvbench.report.summary import CaseSummary, summarise
 from gconvbench.stats import estimate_over_rounds, paired_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
-    from typing import TextIO
+    from collections.abc import Sequence
 
-    from gconvbench.stats import Estimate
+    from rich.console import Console
+
     from gconvbench.store import Run
 
-__all__ = [
-    "aligned",
-    "make_console",
-    "print_origin",
-    "print_run",
-    "print_state",
-    "print_unsupported",
-]
+__all__ = ["print_origin", "print_run", "print_state"]
 
 _LABEL_MARKS = "abcdefghijklmnopqrstuvwxyz"
-
-
-def make_console(file: TextIO) -> Console:
-    """A console as wide as the terminal, 80 columns in a pipe."""
-    width = shutil.get_terminal_size((80, 24)).columns if file.isatty() else 80
-    return _Console(file=file, width=width, highlight=False, emoji=False)
-
-
-class _Console(Console):
-    """A console that leaves a closed pipe to its caller, where rich would exit with 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def aligned(rows: Sequence[Sequence[str]], *, right: Container[int] = ()) -> list[str]:
-    """Rows of cells as lines with two spaces between columns; columns in `right` end flush.
-
-    (A `rich.table.Table` per case would take longer to lay out than everything else in `show`.)
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def print_run(run: Run, console: Console) -> None:
@@ -66,9 +33,9 @@ def print_run(run: Run, console: Console) -> None:
     print_origin(run, console)
     marks = _marks(summaries)
     for summary in summaries:
-        _print_case(summary, run.header.method.cache_modes, marks, console)
-    for label, mark in marks.items():
-        console.print(f"[dim]{mark}  {label}, in at least one round[/dim]")
+        print_case(summary, run.header.method.cache_modes, marks, console)
+    _print_legend(marks, summaries, console)
+    _print_floors(run, console)
     for answer in answer_networks(summaries) if run.footer else ():
         _print_answer(answer, console)
     _print_totals(run, summaries, console)
@@ -95,72 +62,26 @@ def _marks(summaries: Sequence[CaseSummary]) -> dict[str, str]:
     return dict(zip(labels, _LABEL_MARKS, strict=False))
 
 
-def _print_case(
-    summary: CaseSummary, modes: Sequence[str], marks: dict[str, str], console: Console
+def _print_legend(
+    marks: dict[str, str], summaries: Sequence[CaseSummary], console: Console
 ) -> None:
+    for label, mark in marks.items():
+        meaning = f": {MEANINGS[label]}" if label in MEANINGS else ""
+        console.print(f"[dim]{mark}  {label}{meaning}; in at least one round[/dim]")
+    if any(summary.measured for summary in summaries):
+        console.print(f"[dim]{COLUMNS}[/dim]")
+
+
+def _print_floors(run: Run, console: Console) -> None:
+    if not (found := floors(run)):
+        return
     console.print()
-    name = f"[bold]{escape(summary.planned.name)}[/bold]  " if summary.planned.name else ""
-    console.print(f"{name}{fmt.case_text(summary.case)}", soft_wrap=True)
-    console.print(f"[dim]{summary.planned.case}[/dim]", soft_wrap=True)
-    shown = [row for row in summary.rows if row.outcome != "unsupported"]
-    if any(row.times for row in shown):
-        _print_lines(_times_lines(shown, modes, marks), console)
-    elif shown:
-        _print_lines(_accuracy_lines(shown), console)
-    for row in shown:
-        if row.outcome not in {"measured", "checked"}:
-            console.print(f"  {row.implementation} {row.outcome}: {escape(row.detail)}")
-    if unsupported := [row for row in summary.rows if row.outcome == "unsupported"]:
-        print_unsupported([(row.implementation, row.detail) for row in unsupported], console)
-    console.print(f"  [bold]{escape(summary.advice)}[/bold]")
-
-
-def print_unsupported(reasons: Iterable[tuple[str, str]], console: Console) -> None:
-    """Pairs of implementation and reason, those with the same reason in one line."""
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in reasons:
-        by_reason.setdefault(reason, []).append(name)
-    for reason, names in by_reason.items():
-        console.print(f"[dim]  unsupported: {', '.join(names)}: {escape(reason)}[/dim]")
-
-
-def _times_lines(rows: Sequence[Row], modes: Sequence[str], marks: dict[str, str]) -> list[str]:
-    columns = [name for mode in modes for name in (mode, f"95 % {mode}")]
-    if len(modes) == 1:
-        columns = ["time", "95 %"]
-    cells = [["implementation", *columns, "speedup", "error", "of limit", ""]]
-    for row in rows:
-        times = [
-            text
-            for mode in modes
-            for text in (_time_cells(row.times[mode]) if mode in row.times else (row.outcome, ""))
-        ]
-        labels = "".join(marks.get(label, "") for label in row.labels)
-        speedup = fmt.speedup_text(row.speedup)
-        cells.append([row.implementation, *times, speedup, *_accuracy_cells(row), labels])
-    return aligned(cells, right=range(1, len(cells[0]) - 1))
-
-
-def _time_cells(estimate: Estimate) -> tuple[str, str]:
-    return fmt.seconds(estimate.median_s), fmt.half_width_text(estimate.half_width)
-
-
-def _accuracy_lines(rows: Sequence[Row]) -> list[str]:
-    cells = [["implementation", "outcome", "error", "of limit"]]
-    cells += [[row.implementation, row.outcome, *_accuracy_cells(row)] for row in rows]
-    return aligned(cells, right=(2, 3))
-
-
-def _print_lines(lines: Sequence[str], console: Console) -> None:
-    header, *others = lines
-    console.print(f"  [dim]{header}[/dim]", soft_wrap=True)
-    console.print("\n".join(f"  {line}" for line in others), soft_wrap=True, markup=False)
-
-
-def _accuracy_cells(row: Row) -> tuple[str, str]:
-    if row.error is None or row.of_limit is None:
-        return "", ""
-    return fmt.error_text(row.error), fmt.of_limit_text(row.of_limit)
+    console.print("[bold]noise floor[/bold]: the same job measured twice in each round (A/A)")
+    cells = [["times", "pairs", "half of them within", "95 % within"]]
+    for floor in found:
+        upper = fmt.half_width_text(floor.upper) + (" (largest)" if floor.is_largest else "")
+        cells.append([floor.name, str(floor.pairs), fmt.half_width_text(floor.median), upper])
+    print_lines(aligned(cells, right=(1, 2)), console)
 
 
 def _print_answer(answer: NetworkAnswer, console: Console) -> None:
@@ -187,13 +108,16 @@ def _print_answer(answer: NetworkAnswer, console: Console) -> None:
         ("as advised per layer", grouped.advised_s, ungrouped.advised_s),
     ):
         if a and b:
-            ratio = paired_ratio(a, b)
-            interval = f" {fmt.half_width_text(ratio.half_width)}" if ratio else ""
-            times = [estimate_over_rounds(list(rounds.values())).median_s for rounds in (a, b)]
-            console.print(
-                f"  time, {name}: {fmt.seconds(times[0])} against {fmt.seconds(times[1])} "
-                f"({ratio.value if ratio else times[0] / times[1]:.3f}{interval})"
-            )
+            times = [estimate_over_rounds(list(rounds.values())) for rounds in (a, b)]
+            texts = [fmt.measured_seconds(one.median_s, one.half_width) for one in times]
+            console.print(f"  time, {name}: {texts[0]} against {texts[1]}{_ratio_text(a, b)}")
+
+
+def _ratio_text(a: dict[int, float], b: dict[int, float]) -> str:
+    if not (ratio := paired_ratio(a, b)):
+        return ""
+    interval = fmt.half_width_text(ratio.half_width)
+    return f" ({fmt.ratio_text(ratio.value, ratio.half_width)}{interval and ' '}{interval})"
 
 
 def _print_totals(run: Run, summaries: Sequence[CaseSummary], console: Console) -> None:

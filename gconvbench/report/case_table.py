@@ -1,0 +1,129 @@
+"""One case of a run: its implementations by time, what each cost, and which to use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from gconvbench.report import format as fmt
+from gconvbench.report.console import aligned, print_lines
+from gconvbench.report.summary import NATIVE, CaseSummary, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from gconvbench.stats import Estimate
+
+__all__ = ["COLUMNS", "print_case", "print_unsupported"]
+
+COLUMNS = (
+    "95 %: interval over rounds; first: preparing and first launch; memory: peak of a launch "
+    "beyond its operands; limit: the error's share of what it may be"
+)
+"""What the columns mean."""
+
+
+def print_case(
+    summary: CaseSummary, modes: Sequence[str], marks: dict[str, str], console: Console
+) -> None:
+    """Its rows, what went wrong, and the advice; `marks` are letters for labels."""
+    console.print()
+    name = f"[bold]{escape(summary.planned.name)}[/bold]  " if summary.planned.name else ""
+    console.print(f"{name}{fmt.case_text(summary.case)}", soft_wrap=True)
+    console.print(f"[dim]{summary.planned.case}[/dim]", soft_wrap=True)
+    shown = [row for row in summary.rows if row.outcome != "unsupported"]
+    if any(row.times for row in shown):
+        for block in _times_blocks(shown, modes, marks, console.width):
+            print_lines(block, console)
+    elif shown:
+        print_lines(_accuracy_lines(shown), console)
+    for row in shown:
+        if row.outcome not in {"measured", "checked"}:
+            console.print(f"  {row.implementation} {row.outcome}: {escape(row.detail)}")
+    if unsupported := [row for row in summary.rows if row.outcome == "unsupported"]:
+        print_unsupported([(row.implementation, row.detail) for row in unsupported], console)
+    console.print(f"  [bold]{escape(summary.advice)}[/bold]")
+
+
+def print_unsupported(reasons: Iterable[tuple[str, str]], console: Console) -> None:
+    """Pairs of implementation and reason, those with the same reason in one line."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons:
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        console.print(f"[dim]  unsupported: {', '.join(names)}: {escape(reason)}[/dim]")
+
+
+def _times_blocks(
+    rows: Sequence[Row], modes: Sequence[str], marks: dict[str, str], width: int
+) -> list[list[str]]:
+    """Everything beside each other where it fits, else times first and the rest below them."""
+    names = ["implementation", *(row.implementation for row in rows)]
+    labels = ["", *("".join(marks.get(label, "") for label in row.labels) for row in rows)]
+    times = [
+        column for mode in modes for column in _time_columns(rows, mode, single=len(modes) == 1)
+    ]
+    times.append(["speedup", *(_speedup_text(row) for row in rows)])
+    costs = [
+        ["first", *(_first_launch_text(row) for row in rows)],
+        ["memory", *(_memory_text(row) for row in rows)],
+        ["limit", *(_accuracy_cells(row)[1] for row in rows)],
+    ]
+    whole = _columns(names, *times, *costs, labels)
+    if max(map(len, whole)) + 2 <= width:
+        return [whole]
+    return [_columns(names, *times, labels), _columns(names, *costs)]
+
+
+def _columns(names: Sequence[str], *columns: Sequence[str]) -> list[str]:
+    cells = list(zip(names, *columns, strict=True))
+    return aligned(cells, right=range(1, len(columns) + (columns[-1][0] != "")))
+
+
+def _time_columns(rows: Sequence[Row], mode: str, *, single: bool) -> list[list[str]]:
+    heads = ("time", "95 %") if single else (mode, f"95 % {mode}")
+    cells = [
+        _time_cells(row.times[mode], row.floor) if mode in row.times else (row.outcome, "")
+        for row in rows
+    ]
+    return [[head, *column] for head, column in zip(heads, zip(*cells, strict=True), strict=True)]
+
+
+def _time_cells(estimate: Estimate, floor: float) -> tuple[str, str]:
+    known_to = None if estimate.half_width is None else max(estimate.half_width, floor)
+    return (
+        fmt.measured_seconds(estimate.median_s, known_to),
+        fmt.half_width_text(estimate.half_width),
+    )
+
+
+def _speedup_text(row: Row) -> str:
+    if row.implementation == NATIVE:
+        return "1x" if row.times else ""
+    known_to = row.speedup_half_width
+    return fmt.speedup_text(row.speedup, None if known_to is None else max(known_to, row.floor))
+
+
+def _first_launch_text(row: Row) -> str:
+    return "" if row.first_launch_s is None else fmt.about_seconds(row.first_launch_s)
+
+
+def _memory_text(row: Row) -> str:
+    if row.memory is None or row.memory.peak_bytes is None:
+        return ""
+    return fmt.memory_text(row.memory.peak_bytes, row.memory.resolution_bytes)
+
+
+def _accuracy_lines(rows: Sequence[Row]) -> list[str]:
+    cells = [["implementation", "outcome", "error", "of limit"]]
+    cells += [[row.implementation, row.outcome, *_accuracy_cells(row)] for row in rows]
+    return aligned(cells, right=(2, 3))
+
+
+def _accuracy_cells(row: Row) -> tuple[str, str]:
+    if row.error is None or row.of_limit is None:
+        return "", ""
+    return fmt.error_text(row.error), fmt.of_limit_text(row.of_limit)
