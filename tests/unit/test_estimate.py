@@ -3,10 +3,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from gconvbench.runner.estimate import estimate_duration
 from gconvbench.runner.order import jobs_of
-from tests.fakes import MACHINE, make_plan, make_record, make_telemetry, store_run
+from tests.fakes import (
+    MACHINE,
+    SMALL,
+    make_header,
+    make_plan,
+    make_record,
+    make_telemetry,
+    store_run,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,13 +23,21 @@ if TYPE_CHECKING:
     from gconvbench.runner.estimate import Duration
 
 PLAN = make_plan(implementations=("a", "b", "c"), rounds=2)
-ASSUMED = pytest.approx((2 * (3 * 0.4 + 3), 0, 3))
+ASSUMED = pytest.approx((2 * (3 * 0.2 + 3), 0, 3))
 
 
 def estimate(results: Path, **changes: Any) -> Duration:
-    asked: dict[str, Any] = {"results": results, "machine": MACHINE, "check_only": False}
-    supported = changes.pop("supported", jobs_of(PLAN))
-    return estimate_duration(PLAN, supported, **(asked | changes))
+    """Of `PLAN`, by the fakes' method with changes."""
+    fields = {"check_only", "target", "threads", "budget_s"}
+    method = {name: changes.pop(name) for name in fields & changes.keys()}
+    asked: dict[str, Any] = {
+        "results": results,
+        "machine": MACHINE,
+        "method": replace(make_header().method, **method),
+    }
+    plan = changes.pop("plan", PLAN)
+    supported = changes.pop("supported", jobs_of(plan))
+    return estimate_duration(plan, supported, **(asked | changes))
 
 
 def remember(results: Path, run: str, *, finished: bool = True, **header: Any) -> Path:
@@ -45,6 +62,20 @@ def test_known_jobs_count_as_before_and_others_as_the_median(
     assert estimate(tmp_path) == pytest.approx((2 * (10 + 20 + 20 + 3), 2, 3))
 
 
+def test_the_start_of_a_worker_is_learnt(tmp_path: Path) -> None:
+    remember(tmp_path, "2025-1", start_s=7.0)
+    assert estimate(tmp_path) == pytest.approx((2 * (10 + 20 + 20 + 7), 2, 3))
+
+
+def test_a_job_counts_as_the_mean_of_its_rounds(tmp_path: Path) -> None:
+    records = [
+        make_record("a", number=number, telemetry=make_telemetry(wall_s))
+        for number, wall_s in enumerate((1.0, 2.0, 6.0), start=1)
+    ]
+    store_run(tmp_path, records)
+    assert estimate(tmp_path, supported=jobs_of(PLAN)[:1]).seconds == pytest.approx(2 * (3 + 3))
+
+
 def test_only_supported_jobs_count(tmp_path: Path) -> None:
     remember(tmp_path, "2025-1")
     assert estimate(tmp_path, supported=jobs_of(PLAN)[1:2]) == pytest.approx((2 * (20 + 3), 1, 1))
@@ -64,6 +95,38 @@ def test_other_machines_and_other_work_say_nothing(tmp_path: Path) -> None:
     assert estimate(tmp_path) == ASSUMED
     assert estimate(tmp_path, check_only=True).known == 2
     assert estimate(tmp_path, machine="another").known == 2
+
+
+@pytest.mark.parametrize("change", [{"target": 0.01}, {"threads": 2}])
+def test_another_method_says_nothing(tmp_path: Path, change: dict[str, Any]) -> None:
+    remember(tmp_path, "2025-1")
+    assert estimate(tmp_path, **change) == ASSUMED
+
+
+def test_a_budget_is_the_most_that_it_can_take(tmp_path: Path) -> None:
+    remember(tmp_path, "2025-1")
+    assert estimate(tmp_path, budget_s=30.0) == pytest.approx((30, 2, 3))
+
+
+def test_a_job_never_seen_counts_as_those_most_like_it(tmp_path: Path) -> None:
+    sizes = [4, 8, 16, 32, 64, 128, 256, 512, 1024]
+    cases = {size: replace(SMALL, height=size, width=size) for size in sizes}
+    store_run(
+        tmp_path,
+        [
+            make_record("a", case=case, telemetry=make_telemetry(float(size)))
+            for size, case in cases.items()
+        ],
+    )
+    plan = make_plan([replace(SMALL, height=20, width=12)], implementations=("a",), rounds=1)
+    assert estimate(tmp_path, plan=plan) == pytest.approx((16 + 3, 0, 1))
+    slow = make_record(
+        "a",
+        case=replace(SMALL, height=16, width=16, direction="training"),
+        telemetry=make_telemetry(90.0),
+    )
+    store_run(tmp_path, [slow], run="2026")
+    assert estimate(tmp_path, plan=plan).seconds == pytest.approx(16 + 3)
 
 
 def test_a_run_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:

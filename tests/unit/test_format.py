@@ -46,10 +46,11 @@ if TYPE_CHECKING:
         (fmt.half_width_text, 5140.0, "×/÷ >10"),
         (fmt.half_width_text, 0.0, "± 0.0 %"),
         (fmt.half_width_text, None, ""),
-        (fmt.speedup_text, 1.316, "1.32x"),
-        (fmt.speedup_text, 0.05, "0.05x"),
-        (fmt.speedup_text, 12.34, "12.3x"),
-        (fmt.speedup_text, None, ""),
+        (fmt.about_seconds, 12.34e-3, "12 ms"),
+        (fmt.about_seconds, 345e-6, "340 µs"),
+        (fmt.about_seconds, 1.26e-9, "1.3 ns"),
+        (fmt.memory_text, 1_500_000, "1.4 MiB"),
+        (fmt.memory_text, 0, "0.0 B"),
         (fmt.error_text, 1.234e-7, "1.2e-07"),
         (fmt.error_text, 0.0, "0.0e+00"),
         (fmt.error_text, None, "not finite"),
@@ -82,3 +83,45 @@ def test_numbers_are_written_for_people(
 )  # fmt: skip
 def test_a_case_is_said_in_one_line_without_what_is_usual(case: Case, text: str) -> None:
     assert fmt.case_text(case) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "half_width", "text"),
+    [
+        (584.4e-6, 0.019, "584 µs"),  # 11 µs: two digits of it count
+        (584.4e-6, 0.06, "584 µs"),  # 35.06 µs, still two
+        (584.4e-6, 0.0606, "584 µs"),  # 35.41 µs, likewise
+        (584.4e-6, 0.0607, "580 µs"),  # 35.47 µs: one
+        (584.4e-6, 0.09, "580 µs"),
+        (584.4e-6, 0.165, "580 µs"),  # 96.4 µs count as 100: two digits
+        (584.4e-6, 0.5, "580 µs"),
+        (584.4e-6, 0.9, "600 µs"),
+        (584.4e-6, 50.0, "600 µs"),
+        (584.4e-6, 0.001, "584.4 µs"),
+        (584.4e-6, 0.0, "584.4 µs"),
+        (1.2345e-3, 0.01, "1.234 ms"),
+        (1.2345e-3, 0.05, "1.23 ms"),
+        (9.996e-3, 0.05, "10.0 ms"),
+        (584.4e-6, None, "580 µs"),
+        (12.5, None, "12 s"),
+    ],
+)
+def test_a_time_has_the_digits_that_its_interval_bears(
+    value: float, half_width: float | None, text: str
+) -> None:
+    assert fmt.measured_seconds(value, half_width) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "half_width", "text"),
+    [(1.3164, 0.05, "1.32x"), (0.0321, 0.02, "0.0321x"), (12.34, 0.3, "12x"),
+     (1.3164, None, "1.3x"), (None, None, "")],
+)  # fmt: skip
+def test_a_speedup_has_the_digits_that_its_interval_bears(
+    value: float | None, half_width: float | None, text: str
+) -> None:
+    assert fmt.speedup_text(value, half_width) == text
+
+
+def test_memory_that_cannot_be_told_from_none_is_less_than_that() -> None:
+    assert fmt.memory_text(100_000, 2**18) == "<256 KiB"

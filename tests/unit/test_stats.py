@@ -11,6 +11,7 @@ from scipy.stats import t as student
 from gconvbench.stats import (
     _T_975,
     _t_quantile,
+    drift,
     estimate_over_rounds,
     median_half_width,
     paired_ratio,
@@ -89,7 +90,7 @@ def test_only_common_rounds_are_paired() -> None:
     assert ratio.value == pytest.approx(4)
     assert ratio.half_width == pytest.approx(12.7062 * math.log(2), rel=1e-9)
     assert not ratio.is_clearly_longer
-    assert paired_ratio({1: 1.0, 2: 1.0}, {2: 1.0, 3: 1.0}) is None
+    assert paired_ratio({1: 1.0, 2: 4.0}, {2: 1.0, 3: 1.0}) == (4.0, None)
     assert paired_ratio({}, {}) is None
 
 
@@ -104,5 +105,46 @@ def test_the_interval_of_a_ratio_covers_the_truth_as_often_as_it_claims(rounds: 
         )
         ratio = paired_ratio(a_s, b_s)
         assert ratio is not None
+        assert ratio.half_width is not None
         covered += abs(math.log(ratio.value / 1.1)) <= ratio.half_width
     assert covered / repeats == pytest.approx(0.95, abs=0.012)  # 3.5 standard errors
+
+
+def test_a_ratio_of_one_round_is_clearly_nothing() -> None:
+    ratio = paired_ratio({1: 9.0}, {1: 1.0})
+    assert ratio is not None
+    assert not ratio.is_clearly_longer
+
+
+def noisy(count: int, generator: random.Random, *, rise: float = 0.0) -> list[float]:
+    """Times of about 1 s that rise by `rise` from the first to the last, within 3 %."""
+    return [math.exp(generator.gauss(0, 0.03)) * (1 + rise * n / (count - 1)) for n in range(count)]
+
+
+@pytest.mark.parametrize("count", [10, 14, 30, 200])
+def test_steady_samples_rarely_seem_to_drift(count: int) -> None:
+    generator = random.Random(count)  # noqa: S311 (a simulation)
+    found = [drift(noisy(count, generator)) for _ in range(1000)]
+    alarms = sum(abs(one.change) > one.half_width for one in found if one)
+    assert alarms <= 25  # 1 % are expected
+
+
+@pytest.mark.parametrize("count", [60, 200])
+def test_samples_that_rise_by_a_fifth_are_seen_to_drift(count: int) -> None:
+    generator = random.Random(count)  # noqa: S311
+    found = [drift(noisy(count, generator, rise=0.2)) for _ in range(100)]
+    assert sum(one.change > one.half_width for one in found if one) >= 95
+
+
+def test_a_drift_is_the_last_third_against_the_first() -> None:
+    found = drift([1.0] * 10 + [9.0] * 10 + [1.5] * 10)
+    assert found is not None
+    assert found.change == pytest.approx(0.5)
+    assert found.half_width == 0.0
+
+
+def test_few_samples_are_compared_by_halves_and_fewer_not_at_all() -> None:
+    found = drift([1.0] * 5 + [2.0] * 5)
+    assert found is not None
+    assert found.change == 1.0
+    assert drift([1.0] * 5 + [2.0] * 4) is None
