@@ -12,11 +12,11 @@ from gconvbench.records.accuracy import (
     Agreement,
     TensorAccuracy,
 )
+from gconvbench.records.environment import WITHHELD, Environment, Scalar
 from gconvbench.records.run import (
     FAILED_OUTCOMES,
     MEASURED_OUTCOMES,
     SCHEMA,
-    Environment,
     Footer,
     Header,
     Job,
@@ -38,6 +38,7 @@ __all__ = [
     "MEASURED_OUTCOMES",
     "RIGHT",
     "SCHEMA",
+    "WITHHELD",
     "Accuracy",
     "Agreement",
     "Environment",
@@ -50,6 +51,7 @@ __all__ = [
     "Plan",
     "PlannedCase",
     "Record",
+    "Scalar",
     "Telemetry",
     "TensorAccuracy",
     "Timing",

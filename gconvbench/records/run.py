@@ -10,12 +10,12 @@ import msgspec
 
 from gconvbench.errors import UsageError
 from gconvbench.records.accuracy import Accuracy
+from gconvbench.records.environment import Environment
 
 __all__ = [
     "FAILED_OUTCOMES",
     "MEASURED_OUTCOMES",
     "SCHEMA",
-    "Environment",
     "Footer",
     "Header",
     "Job",
@@ -48,9 +48,6 @@ Outcome = Literal[
 MEASURED_OUTCOMES = frozenset[str]({"measured", "checked"})
 FAILED_OUTCOMES = frozenset[str]({"out_of_memory", "failed", "crashed", "timed_out"})
 """Asked for, supported, and not measured."""
-
-
-Scalar = str | int | float | bool | None
 
 
 class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,22 +106,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     implementations: tuple[str, ...]
     rounds: int
     sweeps: tuple[str, ...] = ()
-
-
-class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Fingerprint of machine and software.
-
-    Attributes:
-        identity: where these differ, times may not be compared.
-        under_test: what a comparison may be about (torch, cuDNN, driver, the commit).
-        soft: worth a warning.
-        unknown: fields that could not be read, with the reason; their value is null.
-    """
-
-    identity: dict[str, Scalar]
-    under_test: dict[str, Scalar]
-    soft: dict[str, Scalar]
-    unknown: dict[str, str] = {}
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
