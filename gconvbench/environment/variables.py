@@ -6,7 +6,7 @@ import os
 import re
 
 from gconvbench.environment.reading import Field
-from gconvbench.records import WITHHELD
+from gconvbench.records import UNSET, WITHHELD
 
 __all__ = ["VARIABLES"]
 
@@ -70,7 +70,7 @@ def _variable(name: str, pattern: str) -> Field:
     def read() -> str:
         value = os.environ.get(name, "")
         if not value:
-            return "unset"
+            return UNSET
         return value if allowed.fullmatch(value) else WITHHELD
 
     return Field(name, "environment variable", read)
@@ -85,6 +85,6 @@ def _preloaded() -> str:
 
 VARIABLES: tuple[Field, ...] = (
     *(_variable(name, pattern) for name, pattern in _ALLOWED.items()),
-    Field("preloaded", "LD_PRELOAD, known libraries by name", _preloaded),
+    Field("preloaded", "environment variable LD_PRELOAD", _preloaded),
 )
 """All of them, those that are not set too: another run may have set them."""

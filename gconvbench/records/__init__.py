@@ -12,7 +12,14 @@ from gconvbench.records.accuracy import (
     Agreement,
     TensorAccuracy,
 )
-from gconvbench.records.environment import WITHHELD, Environment, Scalar
+from gconvbench.records.differences import (
+    Comparability,
+    Difference,
+    comparability,
+    differences,
+    method_differences,
+)
+from gconvbench.records.environment import UNSET, WITHHELD, Environment, Scalar
 from gconvbench.records.run import (
     FAILED_OUTCOMES,
     MEASURED_OUTCOMES,
@@ -38,9 +45,12 @@ __all__ = [
     "MEASURED_OUTCOMES",
     "RIGHT",
     "SCHEMA",
+    "UNSET",
     "WITHHELD",
     "Accuracy",
     "Agreement",
+    "Comparability",
+    "Difference",
     "Environment",
     "Footer",
     "Header",
@@ -55,6 +65,9 @@ __all__ = [
     "Telemetry",
     "TensorAccuracy",
     "Timing",
+    "comparability",
     "decode_line",
+    "differences",
     "encode_line",
+    "method_differences",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["WITHHELD", "Environment", "Scalar"]
+__all__ = ["UNSET", "WITHHELD", "Environment", "Scalar"]
 
 Scalar = str | int | float | bool | None
 
+UNSET = "unset"
+"""What is stored of a variable that is not set."""
 WITHHELD = "<set>"
 """What is stored of a variable whose value could be anything, such as a path or a token."""
 
