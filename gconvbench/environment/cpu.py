@@ -114,7 +114,7 @@ def _hugepages() -> str:
 CPU_IDENTITY: tuple[Field, ...] = (
     Field("device_type", "the device asked for", lambda: "cpu"),
     Field("device_name", "/proc/cpuinfo model name", cpu_model),
-    Field("cpu_stepping", "/proc/cpuinfo cpu family/model/stepping", _stepping),
+    Field("cpu_stepping", "/proc/cpuinfo family, model, stepping", _stepping),
     Field("architecture", "uname machine", platform.machine),
     Field("cpu_capability", "torch.backends.cpu", torch.backends.cpu.get_cpu_capability),
     Field("l2_bytes", "/sys/devices/system/cpu/cpu0/cache", lambda: _cache_bytes("2")),
@@ -136,7 +136,7 @@ HOST_SOFT: tuple[Field, ...] = (
     Field("kernel", "uname release, its version", _kernel),
     Field("python", "platform.python_version", platform.python_version),
     Field("libc", "platform.libc_ver", lambda: " ".join(platform.libc_ver())),
-    Field("governor", "cpufreq scaling_governor", lambda: first_line(_GOVERNOR)),
+    Field("governor", "cpu0/cpufreq/scaling_governor", lambda: first_line(_GOVERNOR)),
     Field("hugepages", "transparent_hugepage/enabled", _hugepages),
     Field("smt", "cpu/smt/active", lambda: first_line(_CPUS / "smt/active") == "1"),
     Field("numa_nodes", "node/online", lambda: first_line("/sys/devices/system/node/online")),
