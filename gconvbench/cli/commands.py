@@ -201,14 +201,62 @@ def show(
 
 
 def environment(
+    context: typer.Context,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="A stored run instead of this machine; works without torch."
+        ),
+    ] = None,
+    diff: Annotated[
+        str | None,
+        typer.Option(
+            "--diff", metavar="RUN", help="Say field by field what differs from this run."
+        ),
+    ] = None,
     device: opt.DeviceOption = None,
     threads: opt.ThreadsOption = 1,
-    json: opt.JsonOption = False,
+    results: opt.ResultsOption = Path("results"),
+    json: Annotated[bool, typer.Option("--json", help="One JSON document instead.")] = False,
 ) -> int:
-    """Print the fingerprint of machine and software, which every run stores."""
-    from gconvbench.cli.environment import print_environment
+    """Print the fingerprint of machine and software, which every run stores.
 
-    return print_environment(device, threads=threads, json=json)
+    With --diff, say field by field why that run and this machine, or RUN, may not be compared.
+    Fields of the identity and the method must agree; those under test are what a comparison may be
+    about; soft ones are worth a warning. What is not known of both is unknown, not different.
+
+    Exit codes of --diff: 0 comparable, 4 not comparable, 3 where only unknown fields stand in the
+    way.
+    """
+    from gconvbench.cli import environment as showing
+
+    if run is not None:
+        _refuse_this_machine(context)
+        after = showing.stored_side(run, results)
+    if diff is None:
+        side = after if run is not None else showing.this_side(device, threads=threads)
+        return showing.print_environment(side, json=json)
+    before = showing.stored_side(diff, results)
+    if run is None:
+        device = device or ("cpu" if before.device == "cpu" else None)
+        after = showing.this_side(device, threads=threads)
+    return showing.print_diff(before, after, json=json)
+
+
+def _given(context: typer.Context) -> list[str]:
+    """The names of the options that were typed."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+
+
+def _refuse_this_machine(context: typer.Context) -> None:
+    """A stored run has its device and its threads."""
+    from gconvbench.errors import UsageError
+
+    for name in _given(context):
+        if name in {"device", "threads"}:
+            message = f"--{name} is for this machine; a stored run has its own: leave one out"
+            raise UsageError(message)
 
 
 def _default_rounds(*, check_only: bool, budget_s: float | None) -> int:
@@ -221,10 +269,8 @@ def _refuse_new_options(context: typer.Context) -> None:
     """With --resume the plan is the stored one."""
     from gconvbench.errors import UsageError
 
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        given = source is not None and source.name == "COMMANDLINE"
-        if given and name not in {"resume", "results", "json", "timeout"}:
+    for name in _given(context):
+        if name not in {"resume", "results", "json", "timeout"}:
             option = "-a" if name == "axis" else "--" + name.replace("_", "-")
             message = f"--resume goes on with the stored plan; {option} cannot change it"
             raise UsageError(message)

@@ -1,28 +1,50 @@
-"""`gconvbench environment`: the fingerprint that every run stores."""
+"""`gconvbench environment`: the fingerprint that every run stores, and what two differ in."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from rich.markup import escape
 
 from gconvbench.cli.method import default_device, make_method
-from gconvbench.errors import UsageError
-from gconvbench.report.console import aligned, make_console
+from gconvbench.errors import ExitCode, UsageError
+from gconvbench.records import comparability, differences, method_differences
+from gconvbench.report.console import make_console
+from gconvbench.report.environment import (
+    comparability_text,
+    print_differences,
+    print_fingerprint,
+)
 from gconvbench.runner import WorkerProcess
+from gconvbench.store import find_run, load_run
 
-__all__ = ["print_environment"]
+if TYPE_CHECKING:
+    from pathlib import Path
 
-_MEANINGS = {
-    "identity": "where these differ, times may not be compared",
-    "under_test": "what a comparison may be about",
-    "soft": "worth a warning",
+    from gconvbench.records import Environment, Method
+
+__all__ = ["Side", "print_diff", "print_environment", "stored_side", "this_side"]
+
+_EXIT_CODES = {
+    "comparable": ExitCode.FINE,
+    "not_comparable": ExitCode.NOT_COMPARABLE,
+    "unknown": ExitCode.UNCERTAIN,
 }
 
 
-def print_environment(device: str | None, *, threads: int, json: bool) -> int:
-    """Print the fingerprint of machine and software; returns the exit code."""
+class Side(NamedTuple):
+    """One of two things to compare: a stored run, or this machine as a run would find it."""
+
+    name: str
+    device: str
+    machine: str
+    environment: Environment
+    method: Method
+
+
+def this_side(device: str | None, *, threads: int) -> Side:
+    """This machine now, and the method that `run` would use; asks a worker."""
     name = device or default_device()
     if "," in name:
         message = f"device {name!r}: one at a time, please"
@@ -30,25 +52,48 @@ def print_environment(device: str | None, *, threads: int, json: bool) -> int:
     method = make_method(name, threads=threads)
     with WorkerProcess(name, method) as worker:
         ready = worker.ready
+    return Side("this machine now", name, ready.machine, ready.environment, method)
+
+
+def stored_side(reference: str, results: Path) -> Side:
+    """A stored run; needs no torch."""
+    header = load_run(find_run(results, reference)).header
+    return Side(header.run, header.device, header.machine, header.environment, header.method)
+
+
+def print_environment(side: Side, *, json: bool) -> int:
+    """Print the fingerprint of machine and software; returns the exit code."""
     if json:
-        document = {"machine": ready.machine, **msgspec.to_builtins(ready.environment)}
-        print(msgspec.json.encode(document).decode())
-        return 0
-    console = make_console(sys.stdout)
-    console.print(f"[bold]{escape(ready.machine)}[/bold]")
-    facts = msgspec.to_builtins(ready.environment)
-    for kind, meaning in _MEANINGS.items():
-        console.print(f"\n[bold]{kind}[/bold]: {meaning}")
-        rows = [
-            (field, _shown(value, ready.environment.unknown.get(field)))
-            for field, value in facts[kind].items()
-        ]
-        for line in aligned(rows):
-            console.print(f"  {line}", markup=False, soft_wrap=True)
-    return 0
+        _print_json({"machine": side.machine, **msgspec.to_builtins(side.environment)})
+    else:
+        print_fingerprint(side.machine, side.environment, make_console(sys.stdout))
+    return ExitCode.FINE
 
 
-def _shown(value: object, reason: str | None) -> str:
-    if reason:
-        return f"unknown: {reason}"
-    return "none" if value is None else str(value)
+def print_diff(before: Side, after: Side, *, json: bool) -> int:
+    """Print why the two may not be compared; returns the exit code."""
+    found = (
+        *differences(before.environment, after.environment),
+        *method_differences(before.method, after.method),
+    )
+    verdict = comparability(found)
+    if json:
+        _print_json({
+            "before": {"run": before.name, "machine": before.machine},
+            "after": {"run": after.name, "machine": after.machine},
+            "comparability": verdict,
+            "differences": [
+                {"state": "unknown" if one.is_unknown else "different", **msgspec.to_builtins(one)}
+                for one in found
+            ],
+        })  # fmt: skip
+    else:
+        console = make_console(sys.stdout)
+        names = (f"{before.name} on {before.machine}", f"{after.name} on {after.machine}")
+        print_differences(found, names, console)
+        console.print(comparability_text(verdict, found), markup=False)
+    return _EXIT_CODES[verdict]
+
+
+def _print_json(document: dict[str, object]) -> None:
+    print(msgspec.json.encode(document).decode())

@@ -12,6 +12,14 @@ from gconvbench.records.accuracy import (
     Agreement,
     TensorAccuracy,
 )
+from gconvbench.records.differences import (
+    Comparability,
+    Difference,
+    comparability,
+    differences,
+    method_differences,
+)
+from gconvbench.records.environment import UNSET, WITHHELD, Environment, Scalar
 from gconvbench.records.job import (
     FAILED_OUTCOMES,
     MEASURED_OUTCOMES,
@@ -24,7 +32,6 @@ from gconvbench.records.job import (
 )
 from gconvbench.records.run import (
     SCHEMA,
-    Environment,
     Footer,
     Header,
     Line,
@@ -41,8 +48,12 @@ __all__ = [
     "MEASURED_OUTCOMES",
     "RIGHT",
     "SCHEMA",
+    "UNSET",
+    "WITHHELD",
     "Accuracy",
     "Agreement",
+    "Comparability",
+    "Difference",
     "Environment",
     "Footer",
     "Header",
@@ -54,9 +65,13 @@ __all__ = [
     "Plan",
     "PlannedCase",
     "Record",
+    "Scalar",
     "Telemetry",
     "TensorAccuracy",
     "Timing",
+    "comparability",
     "decode_line",
+    "differences",
     "encode_line",
+    "method_differences",
 ]

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from gconvbench.errors import UsageError
+from gconvbench.records.environment import Environment
 from gconvbench.records.job import Record
 
 __all__ = [
     "SCHEMA",
-    "Environment",
     "Footer",
     "Header",
     "Line",
@@ -23,8 +23,6 @@ __all__ = [
 ]
 
 SCHEMA = 3
-
-Scalar = str | int | float | bool | None
 
 
 class PlannedCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,22 +88,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rounds: int
     sweeps: tuple[str, ...] = ()
     twins: tuple[str, ...] = ()
-
-
-class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Fingerprint of machine and software.
-
-    Attributes:
-        identity: where these differ, times may not be compared.
-        under_test: what a comparison may be about (torch, cuDNN, driver, the commit).
-        soft: worth a warning.
-        unknown: fields that could not be read, with the reason; their value is null.
-    """
-
-    identity: dict[str, Scalar]
-    under_test: dict[str, Scalar]
-    soft: dict[str, Scalar]
-    unknown: dict[str, str] = {}
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field="kind"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 from gconvbench.errors import NotComparableError
-from gconvbench.records import Record
+from gconvbench.records import Record, differences
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
 from gconvbench.runner.schedule import schedule_of
 
@@ -111,16 +111,15 @@ class _Workers:
 
 
 def why_other_environment(environment: Environment, ready: Ready) -> str | None:
-    """The first field in which a worker's environment differs from a run's, or None."""
-    now = ready.environment
-    for kind, before, after in (
-        ("identity", environment.identity, now.identity),
-        ("under_test", environment.under_test, now.under_test),
-    ):
-        for name in sorted((before.keys() | after.keys()) - _CODE_FIELDS):
-            if before.get(name) != after.get(name):
-                return (
-                    f"{kind} field {name!r} is {after.get(name)!r} now, the run began with "
-                    f"{before.get(name)!r}; start a new run"
-                )
+    """The first field in which a worker's environment differs from a run's, or None.
+
+    Stricter than a comparison: one run is of one torch. What is unknown is not different.
+    """
+    for found in differences(environment, ready.environment):
+        if found.kind == "soft" or found.is_unknown or found.field in _CODE_FIELDS:
+            continue
+        return (
+            f"{found.kind} field {found.field!r} is {found.after!r} now, the run began with "
+            f"{found.before!r}; start a new run"
+        )
     return None

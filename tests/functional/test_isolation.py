@@ -189,7 +189,8 @@ def test_a_run_is_not_resumed_in_another_environment(gconvbench: Command, wait_f
     outcome = gconvbench("run", "--resume", "latest", NVIDIA_TF32_OVERRIDE="0")
     assert outcome.code == 4
     assert (
-        "identity field 'NVIDIA_TF32_OVERRIDE' is '0' now, the run began with None" in outcome.err
+        "identity field 'NVIDIA_TF32_OVERRIDE' is '0' now, the run began with 'unset'"
+        in outcome.err
     )
     assert gconvbench.stored()[0].read_bytes() == before
 

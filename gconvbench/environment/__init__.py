@@ -1,0 +1,44 @@
+"""The fingerprint of machine and software, from an allow-list: no user, host, home or token.
+
+Each field is one row of a table: name, source, reader. One that cannot be read is null, with the
+reason in `Environment.unknown`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from gconvbench.environment.cpu import CPU_IDENTITY, HOST, HOST_SOFT
+from gconvbench.environment.cuda import DRIVER, card_identity, card_soft, device_telemetry
+from gconvbench.environment.reading import Reader
+from gconvbench.environment.software import SOFTWARE, settings
+from gconvbench.environment.variables import VARIABLES
+from gconvbench.records import Environment
+
+__all__ = ["device_telemetry", "machine_slug", "read_environment"]
+
+
+def read_environment(device: str, *, threads: int) -> Environment:
+    """Read everything about this process, this machine and `device`."""
+    is_cpu = device == "cpu"
+    identity = (*CPU_IDENTITY, *HOST) if is_cpu else card_identity(device)
+    software = SOFTWARE if is_cpu else (*SOFTWARE, DRIVER)
+    soft = HOST_SOFT if is_cpu else (*HOST_SOFT, *HOST, *card_soft(device))
+    reader = Reader()
+    return Environment(
+        identity=reader.read((*identity, *settings(threads), *VARIABLES)),
+        under_test=reader.read(software),
+        soft=reader.read(soft),
+        unknown=reader.unknown,
+        sources=reader.sources,
+    )
+
+
+def machine_slug(environment: Environment) -> str:
+    """A folder name: the device's name and a short hash of the identity, never a host name."""
+    device_name = str(environment.identity["device_name"] or "unknown")
+    name = re.sub(r"[^a-z0-9]+", "-", device_name.lower()).strip("-")
+    text = json.dumps(environment.identity, sort_keys=True)
+    return f"{name[:40] or 'unknown'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

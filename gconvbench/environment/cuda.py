@@ -1,0 +1,102 @@
+"""Facts of a card, from torch and NVML. Nothing here asks a card before a field is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from gconvbench.environment.cpu import cpu_model
+from gconvbench.environment.reading import Field, Reader
+
+__all__ = ["DRIVER", "card_identity", "card_soft", "device_telemetry"]
+
+_GIB = 2**30
+
+
+def card_identity(device: str) -> tuple[Field, ...]:
+    """What must be the same card, set up the same way."""
+
+    def torchs(name: str) -> Any:  # noqa: ANN401 (torch's properties have many types)
+        return getattr(torch.cuda.get_device_properties(device), name)
+
+    def nvml(name: str, function: str, *constants: str, per: int = 1) -> Field:
+        return _nvml_field(device, name, function, *constants, per=per)
+
+    source = "torch.cuda.get_device_properties"
+    return (
+        Field("device_type", "the device asked for", lambda: "cuda"),
+        Field("device_name", source, lambda: torchs("name")),
+        Field("architecture", source, lambda: f"sm_{torchs('major')}{torchs('minor')}"),
+        Field("sm_count", source, lambda: torchs("multi_processor_count")),
+        Field("l2_bytes", source, lambda: torchs("L2_cache_size")),
+        Field("memory_gib", source, lambda: round(torchs("total_memory") / _GIB)),
+        nvml("mig", "nvmlDeviceGetMigMode"),
+        nvml("ecc", "nvmlDeviceGetEccMode"),
+        nvml("power_limit_w", "nvmlDeviceGetEnforcedPowerLimit", per=1000),
+        nvml("application_sm_clock_mhz", "nvmlDeviceGetApplicationsClock", "NVML_CLOCK_SM"),
+        nvml("application_memory_clock_mhz", "nvmlDeviceGetApplicationsClock", "NVML_CLOCK_MEM"),
+        nvml("max_sm_clock_mhz", "nvmlDeviceGetMaxClockInfo", "NVML_CLOCK_SM"),
+        nvml("max_memory_clock_mhz", "nvmlDeviceGetMaxClockInfo", "NVML_CLOCK_MEM"),
+        Field("cpu_model", "/proc/cpuinfo model name", cpu_model),
+    )
+
+
+def card_soft(device: str) -> tuple[Field, ...]:
+    """What another card of the same kind, or another slot, would change.
+
+    The link's generation is the highest possible: a link at rest falls back to the lowest.
+    """
+    return (
+        _nvml_field(device, "uuid", "nvmlDeviceGetUUID"),
+        _nvml_field(device, "vbios", "nvmlDeviceGetVbiosVersion"),
+        _nvml_field(device, "persistence", "nvmlDeviceGetPersistenceMode"),
+        _nvml_field(device, "pcie_generation", "nvmlDeviceGetMaxPcieLinkGeneration"),
+        _nvml_field(device, "pcie_width", "nvmlDeviceGetCurrPcieLinkWidth"),
+    )
+
+
+def device_telemetry(device: str) -> dict[str, Any]:
+    """Clocks (MHz), power (W), temperature (C) and clock-event reasons now; empty on the CPU."""
+    if device == "cpu":
+        return {}
+    return Reader().read((
+        _nvml_field(device, "sm_clock_mhz", "nvmlDeviceGetClockInfo", "NVML_CLOCK_SM"),
+        _nvml_field(device, "memory_clock_mhz", "nvmlDeviceGetClockInfo", "NVML_CLOCK_MEM"),
+        _nvml_field(device, "power_w", "nvmlDeviceGetPowerUsage", per=1000),
+        _nvml_field(device, "temperature_c", "nvmlDeviceGetTemperature", "NVML_TEMPERATURE_GPU"),
+        _nvml_field(device, "clock_event_reasons", "nvmlDeviceGetCurrentClocksEventReasons"),
+    ))  # fmt: skip
+
+
+def _nvml_field(device: str, name: str, function: str, *constants: str, per: int = 1) -> Field:
+    """A field that NVML reads, in units of `per` of its own; of modes the current one."""
+
+    def read() -> Any:  # noqa: ANN401 (NVML answers with texts, numbers and pairs)
+        nvml = _nvml()
+        arguments = [getattr(nvml, constant) for constant in constants]
+        value = getattr(nvml, function)(_handle(nvml, device), *arguments)
+        value = value[0] if isinstance(value, list | tuple) else value
+        return value if per == 1 else value / per
+
+    return Field(name, " ".join(("NVML", function, *constants)), read)
+
+
+def _nvml() -> Any:  # noqa: ANN401 (a module without types)
+    import pynvml  # noqa: PLC0415 (only where there is a card)
+
+    pynvml.nvmlInit()
+    return pynvml
+
+
+def _handle(nvml: Any, device: str) -> Any:  # noqa: ANN401
+    """NVML's handle of a torch device, matched by UUID: the two number devices differently."""
+    uuid = str(torch.cuda.get_device_properties(device).uuid)
+    return nvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
+
+
+DRIVER = Field(
+    "driver",
+    "NVML nvmlSystemGetDriverVersion",
+    lambda: str(_nvml().nvmlSystemGetDriverVersion()),
+)
