@@ -50,6 +50,7 @@ def run(
     from gconvbench.cli import run as running
     from gconvbench.cli.method import make_method
     from gconvbench.cli.selection import select
+    from gconvbench.cli.values import cores
 
     if resume is not None:
         _refuse_new_options(context)
@@ -64,7 +65,7 @@ def run(
             cache=cache,
             target=target,
             threads=threads,
-            cores=pin or (),
+            cores=cores(pin) if pin is not None else (),
             seed=seed,
             check_only=check_only,
             budget_s=budget,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gconvbench.cli.values import cores, seconds, share
+from gconvbench.cli.values import seconds, share
 
 __all__ = [
     "AxisOption",
@@ -121,10 +121,8 @@ TwinsOption = Annotated[
     ),
 ]
 PinOption = Annotated[
-    tuple[int, ...] | None,
-    typer.Option(
-        "--pin", parser=cores, metavar="CORES", help="Run the worker on these CPU cores: 1 or 2,3."
-    ),
+    str | None,
+    typer.Option("--pin", metavar="CORES", help="Run the worker on these CPU cores: 1 or 2,3."),
 ]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, max=1024, help="CPU threads.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of inputs and order.")]

@@ -52,9 +52,18 @@ def print_origin(run: Run, console: Console) -> None:
     console.print(
         f"{identity.get('device_name')}, {method.threads} thread(s), "
         f"torch {software.get('torch')}, commit {commit}, "
-        f"{header.plan.rounds} round(s), {how}",
+        f"{_rounds_text(run)}, {how}",
         markup=False,
     )
+
+
+def _rounds_text(run: Run) -> str:
+    """How many rounds there were; of how many, where the plan did not leave that to a budget."""
+    planned, budget_s = run.header.plan.rounds, run.header.method.budget_s
+    done = max((record.round for record in run.records), default=0)
+    if budget_s is not None:
+        return f"{done} round(s) within {fmt.duration(budget_s)}"
+    return f"{done} round(s)" if done == planned else f"{done} of {planned} rounds"
 
 
 def _marks(summaries: Sequence[CaseSummary]) -> dict[str, str]:

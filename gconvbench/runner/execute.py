@@ -68,6 +68,7 @@ def execute(
                 observer.job_done(record)
     for record in schedule.rest():
         writer.append(record)
+        observer.job_done(record)
     writer.finish()
 
 

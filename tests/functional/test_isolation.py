@@ -211,9 +211,9 @@ def test_a_run_of_an_older_schema_is_shown_and_not_resumed(
 ) -> None:
     interrupted(gconvbench, wait_for, signal.SIGTERM).communicate()
     (path,) = gconvbench.stored()
-    path.write_text(path.read_text("utf-8").replace('"schema":2', '"schema":1'), "utf-8")
+    path.write_text(path.read_text("utf-8").replace('"schema":3', '"schema":1'), "utf-8")
     before = path.read_bytes()
     outcome = gconvbench("run", "--resume", "latest")
     assert outcome.code == 4
-    assert "it has schema 1, this version writes 2; start a new run" in outcome.err
+    assert "it has schema 1, this version writes 3; start a new run" in outcome.err
     assert path.read_bytes() == before

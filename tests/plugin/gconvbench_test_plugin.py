@@ -175,3 +175,11 @@ class NotAnImplementation:
 class Impostor(_Native):
     name = "native"
     idea = "takes a name that is in use"
+
+
+class TellingItsCores(_Native):
+    name = "telling_its_cores"
+    idea = "raises with the cores that it may run on"
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        raise ValueError(str(sorted(os.sched_getaffinity(0))))

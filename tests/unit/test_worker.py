@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 CASE = Case(groups=2, in_channels=4, out_channels=4, height=6, width=6)
 
 
-def make_worker(*extra: Implementation, check_only: bool = False) -> Worker:
+def make_worker(*extra: Implementation, check_only: bool = False, target: float = 0.5) -> Worker:
     table = load_table()
     for one in extra:
         table.implementations[one.name] = one
         table.sources[one.name] = "test"
     method = Method(
-        clock="host", cache_modes=("hot",), target=0.5, max_samples=12, min_time_s=0.0,
+        clock="host", cache_modes=("hot",), target=target, max_samples=12, min_time_s=0.0,
         warmup_time_s=0.0, check_only=check_only,
     )  # fmt: skip
     return Worker("cpu", method, table)
@@ -74,6 +75,39 @@ def test_a_right_implementation_is_measured_with_its_proof_and_telemetry() -> No
     assert all(sample_s > 0 for sample_s in record.timings[0].samples_s)
     assert record.telemetry is not None
     assert record.first_launch_s is not None
+
+
+def test_memory_and_what_the_machine_did_are_recorded_of_a_measured_job() -> None:
+    record = make_worker().measure(Measure(job(), 1))
+    assert record.memory is not None
+    assert record.memory.result_bytes == 4 * 4 * 4 * 4  # four channels of 4x4 numbers of four bytes
+    telemetry = record.timings[0].telemetry
+    assert telemetry is not None
+    assert record.telemetry is not None
+    assert 0 < telemetry.wall_s < record.telemetry.wall_s
+
+
+class Slowing(Native):
+    """Takes longer from launch to launch, the first time longest of all."""
+
+    name = "slowing"
+
+    def __init__(self) -> None:
+        self._launches = 0
+
+    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        time.sleep(1e-4 * self._launches if self._launches else 0.05)
+        self._launches += 1
+        return super().forward(case, x, weight, bias)
+
+
+def test_one_that_grows_slower_is_labelled_and_its_first_launch_is_told_apart() -> None:
+    record = make_worker(Slowing(), target=0.02).measure(Measure(job("slowing"), 1))
+    assert record.outcome == "measured", record.detail
+    assert "drifting" in record.timings[0].labels
+    assert "contended" in record.timings[0].labels  # it sleeps, as one without a core would
+    assert record.first_launch_s is not None
+    assert record.first_launch_s > 0.05
 
 
 def test_a_wrong_implementation_is_recorded_with_its_error_and_gets_no_time() -> None:
