@@ -5,17 +5,15 @@ from __future__ import annotations
 import functools
 import signal
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ParamSpec
 
 from gconvbench.cases import case_id
 from gconvbench.cli.method import DEFAULT, chosen_implementations, default_device, make_method
 from gconvbench.cli.output import tolerate_closed_pipe
-from gconvbench.errors import ExitCode, NotComparableError, UsageError, worst
+from gconvbench.errors import ExitCode, NotComparableError, worst
 from gconvbench.records import (
     FAILED_OUTCOMES,
     SCHEMA,
-    Header,
     Job,
     Plan,
     PlannedCase,
@@ -25,7 +23,7 @@ from gconvbench.records import (
 from gconvbench.report.accuracy_table import print_accuracy
 from gconvbench.report.progress import progress
 from gconvbench.report.table import make_console, print_run
-from gconvbench.runner import WorkerProcess, device_lock, execute, jobs_of
+from gconvbench.runner import WorkerProcess, begin_run, device_lock, execute
 from gconvbench.runner.execute import open_jobs, why_other_environment
 from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
     from gconvbench.cli.selection import Selection
     from gconvbench.protocol import Description, Ready
-    from gconvbench.records import Method
     from gconvbench.runner import Observer
 
 __all__ = ["planned_cases", "resume", "run_exit_code", "start"]
@@ -98,10 +95,7 @@ def start(  # noqa: PLR0913 (one argument per option)
                 sweeps=selection.sweeps,
             )
             _note_on_request(implementation, known)
-            unsupported = _unsupported(plan, worker)
-            writer = RunWriter.create(results, _header(plan, method, name, worker.ready))
-            for record in unsupported:
-                writer.append(record)
+            writer = begin_run(results, plan, method, name, worker=worker)
             codes.append(_carry_out(writer, worker, timeout_s=timeout_s, json=json))
     return worst(codes)
 
@@ -154,40 +148,6 @@ def planned_cases(selection: Selection) -> tuple[PlannedCase, ...]:
     return tuple(
         PlannedCase(case_id(named.case), named.name, named.count)
         for named in selection.expansion.cases
-    )
-
-
-def _unsupported(plan: Plan, worker: WorkerProcess) -> list[Record]:
-    """Records of the jobs that cannot be done, known before anything is measured.
-
-    Raises:
-        UsageError: none of them can.
-    """
-    jobs = jobs_of(plan)
-    reasons = worker.explain(jobs)
-    unsupported = [
-        Record(job=job, round=1, outcome="unsupported", detail=reason)
-        for job, reason in zip(jobs, reasons, strict=True)
-        if reason
-    ]
-    if len(unsupported) == len(jobs):
-        first = unsupported[0]
-        message = f"nothing can be run; {first.job.implementation}: {first.detail}"
-        raise UsageError(message)
-    return unsupported
-
-
-def _header(plan: Plan, method: Method, device: str, ready: Ready) -> Header:
-    now = datetime.now(UTC)
-    commit = str(ready.environment.under_test.get("commit") or "")[:7] or "nocommit"
-    return Header(
-        run=f"{now:%Y%m%dT%H%M%SZ}-{commit}",
-        created=now.isoformat(timespec="seconds"),
-        plan=plan,
-        method=method,
-        environment=ready.environment,
-        device=device,
-        machine=ready.machine,
     )
 
 

@@ -1,0 +1,120 @@
+"""What follows from what a person asks for: the device, the method, the implementations."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from typing import TYPE_CHECKING
+
+from gconvbench.errors import UsageError, refused_name
+from gconvbench.records import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gconvbench.protocol import Description
+
+__all__ = [
+    "ALL",
+    "DEFAULT",
+    "chosen_implementations",
+    "default_device",
+    "make_method",
+    "refuse_device",
+]
+
+ALL = "all"
+"""Every implementation that can be used."""
+DEFAULT = "default"
+"""Every one but those that are measured on request only."""
+_DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
+_CACHE_MODES = ("hot", "cold")
+_TARGETS = {"cpu": 0.02, "cuda": 0.005}
+"""Default half-width of the median's interval, as a share of the median. On the CPU 40 samples
+reach 1.8 % at the median of many cases; a GPU is quieter."""
+
+
+def default_device() -> str:
+    """`cuda` where the NVIDIA driver sees a device, else `cpu`; found without torch."""
+    import pynvml  # noqa: PLC0415 (slow to import, and rarely needed)
+
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return "cpu"
+    try:
+        pynvml.nvmlInit()
+        return "cuda" if pynvml.nvmlDeviceGetCount() else "cpu"
+    except pynvml.NVMLError:
+        return "cpu"
+
+
+def refuse_device(name: str) -> None:
+    """Let the names of devices pass.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _DEVICE.fullmatch(name):
+        message = f"device {name!r} is not known; allowed: cpu, cuda, cuda:0, cuda:1, ..."
+        raise UsageError(message)
+
+
+def make_method(  # noqa: PLR0913 (one argument per choice)
+    device: str,
+    *,
+    cache: str | None,
+    target: float | None,
+    threads: int,
+    seed: int,
+    check_only: bool,
+) -> Method:
+    """How to measure on `device`.
+
+    Raises:
+        UsageError: a cache mode that is unknown or that the device does not have.
+    """
+    kind = device.partition(":")[0]
+    modes = tuple((cache or ("hot" if kind == "cpu" else "cold,hot")).split(","))
+    for mode in modes:
+        if mode not in _CACHE_MODES:
+            raise UsageError(refused_name("cache mode", mode, _CACHE_MODES))
+    if kind == "cpu" and "cold" in modes:
+        message = "cache mode 'cold' needs a CUDA device; on the CPU times are hot"
+        raise UsageError(message)
+    share = _TARGETS[kind] if target is None else target
+    if not 0 < share < 1:
+        message = f"target ({share}) must be between 0 and 1, such as 0.01 for 1 %"
+        raise UsageError(message)
+    return Method(
+        clock="host" if kind == "cpu" else "cuda_events",
+        cache_modes=tuple("cold" if mode == "cold" else "hot" for mode in dict.fromkeys(modes)),
+        target=share,
+        threads=threads,
+        seed=seed,
+        check_only=check_only,
+    )
+
+
+def chosen_implementations(text: str, known: Sequence[Description]) -> tuple[str, ...]:
+    """The implementations meant by names, patterns, `default` and `all`, with commas between.
+
+    Raises:
+        UsageError: a name that is not known, or whose module cannot be used.
+    """
+    words = [word.strip() for word in text.split(",")]
+    return tuple(dict.fromkeys(name for word in words for name in _meant(word, known)))
+
+
+def _meant(word: str, known: Sequence[Description]) -> Sequence[str]:
+    usable = [one.name for one in known if not one.problem]
+    if word == ALL:
+        return usable
+    if word == DEFAULT:
+        return [one.name for one in known if not one.problem and not one.on_request]
+    for one in known:
+        if one.name == word and one.problem:
+            message = f"implementation {word!r} cannot be used: {one.problem}"
+            raise UsageError(message)
+    if found := fnmatch.filter(usable, word):
+        return found
+    raise UsageError(refused_name("implementation", word, [*usable, DEFAULT, ALL]))
