@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "aligned",
     "make_console",
+    "print_cases",
     "print_origin",
     "print_run",
     "print_state",
     "print_unsupported",
+    "run_line",
+    "unsupported_lines",
 ]
 
 _LABEL_MARKS = "abcdefghijklmnopqrstuvwxyz"
@@ -35,7 +38,7 @@ _LABEL_MARKS = "abcdefghijklmnopqrstuvwxyz"
 def make_console(file: TextIO) -> Console:
     """A console as wide as the terminal, 80 columns in a pipe."""
     width = shutil.get_terminal_size((80, 24)).columns if file.isatty() else 80
-    return _Console(file=file, width=width, highlight=False, emoji=False)
+    return _Console(file=file, width=width, highlight=False, emoji=False, force_jupyter=False)
 
 
 class _Console(Console):
@@ -64,29 +67,37 @@ def print_run(run: Run, console: Console) -> None:
     """A stored run: where it came from, each case, the networks' answers, what to know of it."""
     summaries = summarise(run)
     print_origin(run, console)
-    marks = _marks(summaries)
-    for summary in summaries:
-        _print_case(summary, run.header.method.cache_modes, marks, console)
-    for label, mark in marks.items():
-        console.print(f"[dim]{mark}  {label}, in at least one round[/dim]")
+    print_cases(summaries, run.header.method.cache_modes, console)
     for answer in answer_networks(summaries) if run.footer else ():
         _print_answer(answer, console)
     _print_totals(run, summaries, console)
 
 
+def print_cases(summaries: Sequence[CaseSummary], modes: Sequence[str], console: Console) -> None:
+    """Each case with its implementations in these cache modes, then what their labels mean."""
+    marks = _marks(summaries)
+    for summary in summaries:
+        _print_case(summary, modes, marks, console)
+    for label, mark in marks.items():
+        console.print(f"[dim]{mark}  {label}, in at least one round[/dim]")
+
+
 def print_origin(run: Run, console: Console) -> None:
     """Which run, where, with what."""
-    header, facts = run.header, run.header.environment
-    identity, software = facts.identity, facts.under_test
+    console.print(f"[bold]{escape(run.header.run)}[/bold] on {escape(run.header.machine)}")
+    console.print(run_line(run), markup=False)
+
+
+def run_line(run: Run) -> str:
+    """Device, threads, software and method in a line."""
+    header, software = run.header, run.header.environment.under_test
     commit = str(software.get("commit") or "none")[:10]
     method = header.method
     how = "accuracy only" if method.check_only else f"{method.clock} clock"
-    console.print(f"[bold]{escape(header.run)}[/bold] on {escape(header.machine)}")
-    console.print(
-        f"{identity.get('device_name')}, {method.threads} thread(s), "
+    return (
+        f"{header.environment.identity.get('device_name')}, {method.threads} thread(s), "
         f"torch {software.get('torch')}, commit {commit}, "
-        f"{header.plan.rounds} round(s), {how}",
-        markup=False,
+        f"{header.plan.rounds} round(s), {how}"
     )
 
 
@@ -117,11 +128,16 @@ def _print_case(
 
 def print_unsupported(reasons: Iterable[tuple[str, str]], console: Console) -> None:
     """Pairs of implementation and reason, those with the same reason in one line."""
+    for line in unsupported_lines(reasons):
+        console.print(f"[dim]  {escape(line)}[/dim]")
+
+
+def unsupported_lines(reasons: Iterable[tuple[str, str]]) -> list[str]:
+    """One line per reason, with the names of all that have it."""
     by_reason: dict[str, list[str]] = {}
     for name, reason in reasons:
         by_reason.setdefault(reason, []).append(name)
-    for reason, names in by_reason.items():
-        console.print(f"[dim]  unsupported: {', '.join(names)}: {escape(reason)}[/dim]")
+    return [f"unsupported: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
 
 
 def _times_lines(rows: Sequence[Row], modes: Sequence[str], marks: dict[str, str]) -> list[str]:
