@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
     from gconvbench.implementations import Launch
 
-__all__ = ["Worker", "main"]
+__all__ = ["Worker", "main", "set_up"]
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal to get when the parent dies."""
@@ -72,12 +72,27 @@ _DECIMALS = 12
 
 
 class Worker:
-    """Answers requests; everything it knows of the run came with `SetUp`."""
+    """Answers requests; everything it knows of the run came with `SetUp`.
 
-    def __init__(self, device: str, method: Method, table: Table) -> None:
+    Args:
+        device: `cpu`, `cuda` or `cuda:1`.
+        method: how to measure.
+        table: all implementations.
+        passes: exceptions that are not an implementation's, and leave `measure`.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        method: Method,
+        table: Table,
+        *,
+        passes: tuple[type[BaseException], ...] = (),
+    ) -> None:
         self._device = device
         self._method = method
         self._table = table
+        self._passes = passes
         self._synchronize = synchronizer(device)
         self._proof: Proof | None = None
         self._clocks = {mode: _clock(device, mode) for mode in method.cache_modes}
@@ -91,7 +106,7 @@ class Worker:
         return Support(tuple(self._known_reason(job) for job in request.jobs))
 
     def measure(self, request: Measure) -> Record:
-        """Prove and time one job. Whatever goes wrong is in the record, never an exception."""
+        """Prove and time one job. Whatever else goes wrong is in the record, not an exception."""
         job, number = request.job, request.round
         reset_settings(self._method.threads)
         try:
@@ -99,6 +114,8 @@ class Worker:
                 return Record(job=job, round=number, outcome="unsupported", detail=reason)
             with torch.inference_mode(mode=False), Watch("cpu") as watch:
                 record = self._prove_and_time(job, number)
+        except self._passes:
+            raise
         except BaseException as error:  # noqa: BLE001 (an implementation may raise anything)
             return self._failure(job, number, error)
         return msgspec.structs.replace(record, telemetry=watch.telemetry)
@@ -252,7 +269,19 @@ def _say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def _set_up(request: SetUp) -> tuple[Worker | None, Reply]:
+def set_up(
+    request: SetUp,
+    *,
+    announce: Callable[[str], object] = _say,
+    passes: tuple[type[BaseException], ...] = (),
+) -> tuple[Worker | None, Ready | Refused]:
+    """A worker in this process, and the reply to the request; no worker where it is refused.
+
+    Args:
+        request: which device, and how to measure.
+        announce: is told what is about to be loaded, for the case that it ends the process.
+        passes: as of `Worker`.
+    """
     if request.method.cores:
         os.sched_setaffinity(0, request.method.cores)
     torch.set_num_threads(request.method.threads)
@@ -260,12 +289,10 @@ def _set_up(request: SetUp) -> tuple[Worker | None, Reply]:
         return None, Refused(reason)
     if request.device != "cpu":
         torch.cuda.set_device(torch.device(request.device).index or 0)
-    table = load_table(announce=_say)
-    _say("all implementations were loaded")
+    table = load_table(announce=announce)
+    announce("all implementations were loaded")
     environment = read_environment(request.device, threads=request.method.threads)
-    gc.collect()
-    gc.freeze()  # what was imported stays; to look through it again takes 0.1 s each time
-    worker = Worker(request.device, request.method, table)
+    worker = Worker(request.device, request.method, table, passes=passes)
     return worker, Ready(environment, machine_slug(environment), _descriptions(table))
 
 
@@ -276,7 +303,9 @@ def _serve(requests: Iterator[bytes], reply: Callable[[Reply], None]) -> None:
     for line in requests:
         request = decoder.decode(line)
         if isinstance(request, SetUp):
-            worker, answer = _set_up(request)
+            worker, answer = set_up(request)
+            gc.collect()
+            gc.freeze()  # what was imported stays; to look through it again takes 0.1 s each time
             reply(answer)
         elif worker is None:
             reply(Refused("the worker was asked for work before it was set up"))

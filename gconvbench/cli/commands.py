@@ -48,9 +48,9 @@ def run(
     Without --case, --cases, --sweep or -a this is the sweep 'quick'.
     """
     from gconvbench.cli import run as running
-    from gconvbench.cli.method import make_method
     from gconvbench.cli.selection import select
     from gconvbench.cli.values import cores
+    from gconvbench.planning import make_method
 
     if resume is not None:
         _refuse_new_options(context)
@@ -98,8 +98,8 @@ def check(
     Without --case, --cases, --sweep or -a this is the sweep 'quick'.
     """
     from gconvbench.cli import run as running
-    from gconvbench.cli.method import make_method
     from gconvbench.cli.selection import select
+    from gconvbench.planning import make_method
 
     selection = select(
         ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
@@ -141,8 +141,8 @@ def list_(
 ) -> int:
     """Show what a run with the same options would do, without running it."""
     from gconvbench.cli import listing
-    from gconvbench.cli.method import make_method
     from gconvbench.cli.selection import select
+    from gconvbench.planning import make_method
 
     if sweeps:
         return listing.list_sweeps(json=json)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gconvbench.cli.method import default_device, make_method
 from gconvbench.errors import ExitCode, UsageError
+from gconvbench.planning import default_device, make_method
 from gconvbench.records import comparability, differences, method_differences
 from gconvbench.report.console import make_console
 from gconvbench.report.environment import (

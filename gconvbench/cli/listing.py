@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from gconvbench import workloads
 from gconvbench.cases import flops, min_bytes, parameters, parse_case
-from gconvbench.cli.method import default_device, make_method
 from gconvbench.cli.run import make_plan
+from gconvbench.planning import default_device, make_method
 from gconvbench.records import Job
 from gconvbench.report import format as fmt
 from gconvbench.report.case_table import print_unsupported

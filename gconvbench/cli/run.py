@@ -5,22 +5,15 @@ from __future__ import annotations
 import functools
 import signal
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ParamSpec
 
 from gconvbench.cases import case_id
-from gconvbench.cli.method import (
-    DEFAULT,
-    chosen_implementations,
-    default_device,
-    with_sampling_cap,
-)
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, NotComparableError, UsageError, worst
+from gconvbench.planning import DEFAULT, chosen_implementations, default_device
 from gconvbench.records import (
     FAILED_OUTCOMES,
     SCHEMA,
-    Header,
     Job,
     Plan,
     PlannedCase,
@@ -31,7 +24,7 @@ from gconvbench.report.accuracy_table import print_accuracy
 from gconvbench.report.console import make_console
 from gconvbench.report.progress import progress
 from gconvbench.report.table import print_run
-from gconvbench.runner import WorkerProcess, device_lock, execute, jobs_of, open_jobs
+from gconvbench.runner import WorkerProcess, begin_run, device_lock, execute, open_jobs
 from gconvbench.runner.execute import why_other_environment
 from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
@@ -94,13 +87,7 @@ def start(  # noqa: PLR0913 (one argument per option)
             known = worker.ready.implementations
             plan = make_plan(selection, known, implementation, twins=twins, rounds=rounds)
             _note_on_request(implementation, known)
-            unsupported = _unsupported(plan, worker)
-            if method.budget_s:
-                method = with_sampling_cap(method, jobs=len(jobs_of(plan)) - len(unsupported))
-                worker.set_up(method)
-            writer = RunWriter.create(results, _header(plan, method, name, worker))
-            for record in unsupported:
-                writer.append(record)
+            writer = begin_run(results, plan, method, name, worker=worker)
             codes.append(_carry_out(writer, worker, timeout_s=timeout_s, json=json))
     return worst(codes)
 
@@ -175,41 +162,6 @@ def make_plan(
         rounds=rounds,
         sweeps=selection.sweeps,
         twins=tuple(name for name in chosen if name in doubled),
-    )
-
-
-def _unsupported(plan: Plan, worker: WorkerProcess) -> list[Record]:
-    """Records of the jobs that cannot be done, known before anything is measured.
-
-    Raises:
-        UsageError: none of them can.
-    """
-    jobs = jobs_of(plan)
-    reasons = worker.explain(jobs)
-    unsupported = [
-        Record(job=job, round=1, outcome="unsupported", detail=reason)
-        for job, reason in zip(jobs, reasons, strict=True)
-        if reason
-    ]
-    if len(unsupported) == len(jobs):
-        first = unsupported[0]
-        message = f"nothing can be run; {first.job.implementation}: {first.detail}"
-        raise UsageError(message)
-    return unsupported
-
-
-def _header(plan: Plan, method: Method, device: str, worker: WorkerProcess) -> Header:
-    now, ready = datetime.now(UTC), worker.ready
-    commit = str(ready.environment.under_test.get("commit") or "")[:7] or "nocommit"
-    return Header(
-        run=f"{now:%Y%m%dT%H%M%SZ}-{commit}",
-        created=now.isoformat(timespec="seconds"),
-        plan=plan,
-        method=method,
-        environment=ready.environment,
-        device=device,
-        machine=ready.machine,
-        start_s=round(worker.start_s, 3),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +18,7 @@ from gconvbench.cases import (
     parse_descriptor,
 )
 from gconvbench.errors import UsageError
+from gconvbench.planning import refuse_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_SWEEP", "Selection", "select"]
 
 DEFAULT_SWEEP = "quick"
-_DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -61,9 +60,7 @@ def select(
         devices = _names(device)
     devices = devices or tuple(dict.fromkeys(name for sweep in named for name in sweep.devices))
     for name in devices:
-        if not _DEVICE.fullmatch(name):
-            message = f"device {name!r} is not known; allowed: cpu, cuda, cuda:0, cuda:1, ..."
-            raise UsageError(message)
+        refuse_device(name)
     for override in overrides:
         named = [sweep.override(*override) for sweep in named]
     expansion = _union([sweep.expand() for sweep in named])

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from gconvbench.report import format as fmt
+from gconvbench.report.cells import (
+    first_launch_text,
+    memory_text,
+    speedup_text,
+    time_texts,
+)
 from gconvbench.report.console import aligned, print_lines
-from gconvbench.report.summary import NATIVE, CaseSummary, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
 
-    from gconvbench.stats import Estimate
+    from gconvbench.report.summary import CaseSummary, Row
 
-__all__ = ["COLUMNS", "print_case", "print_unsupported"]
+
+__all__ = ["COLUMNS", "print_case", "print_unsupported", "unsupported_lines"]
 
 COLUMNS = (
     "95 %: interval over rounds; first: preparing and first launch; memory: peak of a launch "
@@ -50,11 +56,16 @@ def print_case(
 
 def print_unsupported(reasons: Iterable[tuple[str, str]], console: Console) -> None:
     """Pairs of implementation and reason, those with the same reason in one line."""
+    for line in unsupported_lines(reasons):
+        console.print(f"[dim]  {escape(line)}[/dim]")
+
+
+def unsupported_lines(reasons: Iterable[tuple[str, str]]) -> list[str]:
+    """One line per reason, with the names of all that have it."""
     by_reason: dict[str, list[str]] = {}
     for name, reason in reasons:
         by_reason.setdefault(reason, []).append(name)
-    for reason, names in by_reason.items():
-        console.print(f"[dim]  unsupported: {', '.join(names)}: {escape(reason)}[/dim]")
+    return [f"unsupported: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
 
 
 def _times_blocks(
@@ -66,10 +77,10 @@ def _times_blocks(
     times = [
         column for mode in modes for column in _time_columns(rows, mode, single=len(modes) == 1)
     ]
-    times.append(["speedup", *(_speedup_text(row) for row in rows)])
+    times.append(["speedup", *(speedup_text(row) for row in rows)])
     costs = [
-        ["first", *(_first_launch_text(row) for row in rows)],
-        ["memory", *(_memory_text(row) for row in rows)],
+        ["first", *(first_launch_text(row) for row in rows)],
+        ["memory", *(memory_text(row) for row in rows)],
         ["limit", *(_accuracy_cells(row)[1] for row in rows)],
     ]
     whole = _columns(names, *times, *costs, labels)
@@ -86,35 +97,10 @@ def _columns(names: Sequence[str], *columns: Sequence[str]) -> list[str]:
 def _time_columns(rows: Sequence[Row], mode: str, *, single: bool) -> list[list[str]]:
     heads = ("time", "95 %") if single else (mode, f"95 % {mode}")
     cells = [
-        _time_cells(row.times[mode], row.floor) if mode in row.times else (row.outcome, "")
+        time_texts(row.times[mode], row.floor) if mode in row.times else (row.outcome, "")
         for row in rows
     ]
     return [[head, *column] for head, column in zip(heads, zip(*cells, strict=True), strict=True)]
-
-
-def _time_cells(estimate: Estimate, floor: float) -> tuple[str, str]:
-    known_to = None if estimate.half_width is None else max(estimate.half_width, floor)
-    return (
-        fmt.measured_seconds(estimate.median_s, known_to),
-        fmt.half_width_text(estimate.half_width),
-    )
-
-
-def _speedup_text(row: Row) -> str:
-    if row.implementation == NATIVE:
-        return "1x" if row.times else ""
-    known_to = row.speedup_half_width
-    return fmt.speedup_text(row.speedup, None if known_to is None else max(known_to, row.floor))
-
-
-def _first_launch_text(row: Row) -> str:
-    return "" if row.first_launch_s is None else fmt.about_seconds(row.first_launch_s)
-
-
-def _memory_text(row: Row) -> str:
-    if row.memory is None or row.memory.peak_bytes is None:
-        return ""
-    return fmt.memory_text(row.memory.peak_bytes, row.memory.resolution_bytes)
 
 
 def _accuracy_lines(rows: Sequence[Row]) -> list[str]:

@@ -17,7 +17,7 @@ __all__ = ["aligned", "make_console", "print_lines"]
 def make_console(file: TextIO) -> Console:
     """A console as wide as the terminal, 80 columns in a pipe."""
     width = shutil.get_terminal_size((80, 24)).columns if file.isatty() else 80
-    return _Console(file=file, width=width, highlight=False, emoji=False)
+    return _Console(file=file, width=width, highlight=False, emoji=False, force_jupyter=False)
 
 
 class _Console(Console):

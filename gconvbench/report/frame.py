@@ -21,8 +21,8 @@ __all__ = ["to_frame"]
 def to_frame(run: Run) -> pd.DataFrame:
     """One row per record and cache mode: the job, the case's fields and costs, outcome and time.
 
-    Columns `*_s` are seconds; `time_s` is the median of the row's samples, empty where nothing
-    was timed.
+    Columns `*_s` are seconds, `*_bytes` bytes; `time_s` is the median of the row's samples, empty
+    where nothing was timed; `twin` is 1 for the second measuring of the same job in a round.
     """
     return pd.DataFrame([row for record in run.records for row in _rows(record)])
 
@@ -33,6 +33,7 @@ def _rows(record: Record) -> Iterator[dict[str, Any]]:
     base = {
         "case": record.job.case,
         "implementation": record.job.implementation,
+        "twin": record.job.twin,
         "round": record.round,
         "outcome": record.outcome,
         "detail": record.detail,
@@ -42,12 +43,15 @@ def _rows(record: Record) -> Iterator[dict[str, Any]]:
         "parameters": parameters(case),
         "error": max((t.group_error for t in tensors if t.group_error is not None), default=None),
         "first_launch_s": record.first_launch_s,
+        "peak_bytes": record.memory.peak_bytes if record.memory else None,
+        "workspace_bytes": record.memory.workspace_bytes if record.memory else None,
     }
     for timing in record.timings:
         yield base | {
             "cache_mode": timing.cache_mode,
             "time_s": timing.median_s,
             "samples": len(timing.samples_s),
+            "labels": "; ".join(timing.labels),
         }
     if not record.timings:
-        yield base | {"cache_mode": None, "time_s": None, "samples": 0}
+        yield base | {"cache_mode": None, "time_s": None, "samples": 0, "labels": ""}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gconvbench.store import Run
 
-__all__ = ["print_origin", "print_run", "print_state"]
+__all__ = ["print_cases", "print_origin", "print_run", "print_state", "run_line"]
 
 _LABEL_MARKS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -31,29 +31,37 @@ def print_run(run: Run, console: Console) -> None:
     """A stored run: where it came from, each case, the networks' answers, what to know of it."""
     summaries = summarise(run)
     print_origin(run, console)
-    marks = _marks(summaries)
-    for summary in summaries:
-        print_case(summary, run.header.method.cache_modes, marks, console)
-    _print_legend(marks, summaries, console)
+    print_cases(summaries, run.header.method.cache_modes, console)
     _print_floors(run, console)
     for answer in answer_networks(summaries) if run.footer else ():
         _print_answer(answer, console)
     _print_totals(run, summaries, console)
 
 
+def print_cases(summaries: Sequence[CaseSummary], modes: Sequence[str], console: Console) -> None:
+    """Each case with its implementations in these cache modes, then what their labels mean."""
+    marks = _marks(summaries)
+    for summary in summaries:
+        print_case(summary, modes, marks, console)
+    _print_legend(marks, summaries, console)
+
+
 def print_origin(run: Run, console: Console) -> None:
     """Which run, where, with what."""
-    header, facts = run.header, run.header.environment
-    identity, software = facts.identity, facts.under_test
+    console.print(f"[bold]{escape(run.header.run)}[/bold] on {escape(run.header.machine)}")
+    console.print(run_line(run), markup=False)
+
+
+def run_line(run: Run) -> str:
+    """Device, threads, software and method in a line."""
+    header, software = run.header, run.header.environment.under_test
     commit = str(software.get("commit") or "none")[:10]
     method = header.method
     how = "accuracy only" if method.check_only else f"{method.clock} clock"
-    console.print(f"[bold]{escape(header.run)}[/bold] on {escape(header.machine)}")
-    console.print(
-        f"{identity.get('device_name')}, {method.threads} thread(s), "
+    return (
+        f"{header.environment.identity.get('device_name')}, {method.threads} thread(s), "
         f"torch {software.get('torch')}, commit {commit}, "
-        f"{_rounds_text(run)}, {how}",
-        markup=False,
+        f"{_rounds_text(run)}, {how}"
     )
 
 

@@ -1,5 +1,6 @@
 """Plans runs and drives workers, from a process that never imports torch."""
 
+from gconvbench.runner.begin import begin_run, make_header, unsupported_records
 from gconvbench.runner.estimate import Duration, estimate_duration
 from gconvbench.runner.execute import Observer, execute
 from gconvbench.runner.lock import device_lock
@@ -13,10 +14,13 @@ __all__ = [
     "Observer",
     "WorkerLostError",
     "WorkerProcess",
+    "begin_run",
     "device_lock",
     "estimate_duration",
     "execute",
     "jobs_of",
+    "make_header",
     "open_jobs",
     "round_order",
+    "unsupported_records",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from gconvbench.records import MEASURED_OUTCOMES, Record
 from gconvbench.runner.order import jobs_of, round_order
 from gconvbench.stats import estimate_over_rounds
@@ -12,9 +14,17 @@ from gconvbench.stats import estimate_over_rounds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gconvbench.records import Header, Job, Plan
+    from gconvbench.records import Header, Job, Method, Plan
 
-__all__ = ["FEWEST_ROUNDS", "FixedRounds", "Schedule", "WithinBudget", "open_jobs", "schedule_of"]
+__all__ = [
+    "FEWEST_ROUNDS",
+    "FixedRounds",
+    "Schedule",
+    "WithinBudget",
+    "open_jobs",
+    "schedule_of",
+    "with_sampling_cap",
+]
 
 FEWEST_ROUNDS = 3
 """With a budget no interval is believed before so many rounds: for two Student's t is 12.7."""
@@ -181,3 +191,20 @@ class WithinBudget:
         """What the case took last; nothing before its first round."""
         open_ones = [job for job in self._jobs[case] if job not in self._settled]
         return sum(self._walls_s.get(job, 0.0) for job in open_ones)
+
+
+def with_sampling_cap(method: Method, *, jobs: int) -> Method:
+    """The method of a run within a budget: no job may take samples for longer than its share.
+
+    Half of the budget is for samples, so that the fewest rounds that give an interval are within
+    it; the rest is for starts, proofs and more rounds. Rounds narrow an interval more than samples
+    do: the spread between processes is several times that within one.
+
+    Args:
+        method: with a budget.
+        jobs: how many are to be measured.
+    """
+    assert method.budget_s is not None  # noqa: S101
+    samplings = FEWEST_ROUNDS * max(1, jobs) * len(method.cache_modes)
+    cap_s = min(method.max_time_s, max(method.min_time_s, method.budget_s / 2 / samplings))
+    return msgspec.structs.replace(method, max_time_s=round(cap_s, 4))

@@ -8,10 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from gconvbench.cases import case_id
-from gconvbench.cli.method import with_sampling_cap
 from gconvbench.records import Job
 from gconvbench.runner.order import jobs_of, round_order
-from gconvbench.runner.schedule import FixedRounds, WithinBudget, schedule_of
+from gconvbench.runner.schedule import (
+    FixedRounds,
+    WithinBudget,
+    schedule_of,
+    with_sampling_cap,
+)
 from tests.fakes import SMALL, make_header, make_plan, make_record, make_telemetry
 
 if TYPE_CHECKING:

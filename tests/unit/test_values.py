@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from gconvbench.cli.method import make_method
 from gconvbench.cli.values import cores, seconds, share
 from gconvbench.errors import UsageError
+from gconvbench.planning import make_method
 
 
 @pytest.mark.parametrize(

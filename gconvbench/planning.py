@@ -1,16 +1,14 @@
-"""What follows from options: the device, the method, the implementations."""
+"""What follows from what a person asks for: the device, the method, the implementations."""
 
 from __future__ import annotations
 
 import fnmatch
 import os
+import re
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from gconvbench.errors import UsageError, refused_name
 from gconvbench.records import Method
-from gconvbench.runner import FEWEST_ROUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +21,14 @@ __all__ = [
     "chosen_implementations",
     "default_device",
     "make_method",
-    "with_sampling_cap",
+    "refuse_device",
 ]
 
 ALL = "all"
 """Every implementation that can be used."""
 DEFAULT = "default"
 """Every one but those that are measured on request only."""
+_DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
 _CACHE_MODES = ("hot", "cold")
 _TARGETS = {"cpu": 0.02, "cuda": 0.005}
 """Default half-width of the median's interval, as a share of the median. On the CPU 40 samples
@@ -52,7 +51,18 @@ def default_device() -> str:
         return "cpu"
 
 
-def make_method(  # noqa: PLR0913 (one argument per option)
+def refuse_device(name: str) -> None:
+    """Let the names of devices pass.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _DEVICE.fullmatch(name):
+        message = f"device {name!r} is not known; allowed: cpu, cuda, cuda:0, cuda:1, ..."
+        raise UsageError(message)
+
+
+def make_method(  # noqa: PLR0913 (one argument per choice)
     device: str,
     *,
     cache: str | None = None,
@@ -89,23 +99,6 @@ def make_method(  # noqa: PLR0913 (one argument per option)
         check_only=check_only,
         budget_s=budget_s,
     )
-
-
-def with_sampling_cap(method: Method, *, jobs: int) -> Method:
-    """The method of a run within a budget: no job may take samples for longer than its share.
-
-    Half of the budget is for samples, so that the fewest rounds that give an interval are within
-    it; the rest is for starts, proofs and more rounds. Rounds narrow an interval more than samples
-    do: the spread between processes is several times that within one.
-
-    Args:
-        method: with a budget.
-        jobs: how many are to be measured.
-    """
-    assert method.budget_s is not None  # noqa: S101
-    samplings = FEWEST_ROUNDS * max(1, jobs) * len(method.cache_modes)
-    cap_s = min(method.max_time_s, max(method.min_time_s, method.budget_s / 2 / samplings))
-    return msgspec.structs.replace(method, max_time_s=round(cap_s, 4))
 
 
 def _refuse_cores(cores: tuple[int, ...], threads: int) -> None:

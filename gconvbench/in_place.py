@@ -1,0 +1,88 @@
+"""Rounds in the calling process, which is somebody else's: a notebook's kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from gconvbench.device import reset_settings, why_unavailable
+from gconvbench.errors import UsageError
+from gconvbench.protocol import Explain, Measure, Ready, SetUp
+from gconvbench.records import MEASURED_OUTCOMES
+from gconvbench.runner import jobs_of, make_header, round_order, unsupported_records
+from gconvbench.settings import preserved_settings
+from gconvbench.store import Run
+from gconvbench.worker import set_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from gconvbench.protocol import Description
+    from gconvbench.records import Job, Method, Plan, Record
+    from gconvbench.worker import Worker
+
+__all__ = ["run_in_place"]
+
+
+def run_in_place(
+    device: str, method: Method, plan_of: Callable[[Sequence[Description]], Plan]
+) -> Run:
+    """Carry out a plan here: as many passes as it has rounds. Nothing is stored.
+
+    The process's settings are left as they were found. Ctrl-C ends it with `KeyboardInterrupt`.
+
+    Args:
+        device: where to measure.
+        method: how to measure.
+        plan_of: the plan, once it is known which implementations there are.
+
+    Raises:
+        UsageError: the device cannot be used, or nothing of the plan can be done.
+    """
+    if reason := why_unavailable(device):
+        raise UsageError(reason)
+    with preserved_settings(device):
+        reset_settings(method.threads)
+        _refuse_other_default_device()
+        worker, ready = set_up(
+            SetUp(device, method), announce=lambda _: None, passes=(KeyboardInterrupt,)
+        )
+        assert worker is not None  # noqa: S101 (the device is there)
+        assert isinstance(ready, Ready)  # noqa: S101
+        plan = plan_of(ready.implementations)
+        jobs = jobs_of(plan)
+        records = unsupported_records(jobs, worker.explain(Explain(jobs)).reasons)
+        open_jobs = set(jobs) - {record.job for record in records}
+        records += _measured(worker, plan, open_jobs, seed=method.seed)
+    header = make_header(plan, method, device, ready)
+    return Run(Path(), header, tuple(records), footer=None, unreadable=0, intact=None)
+
+
+def _measured(worker: Worker, plan: Plan, jobs: set[Job], *, seed: int) -> Iterator[Record]:
+    """A record per job and pass; after one that was no measurement, no other of its job.
+
+    A crash has lost the device for the whole process, and ends it.
+    """
+    for number in range(1, plan.rounds + 1):
+        for job in round_order(plan, seed=seed, number=number):
+            if job not in jobs:
+                continue
+            record = worker.measure(Measure(job, number))
+            yield record
+            if record.outcome == "crashed":
+                return
+            if record.outcome not in MEASURED_OUTCOMES:
+                jobs.discard(job)
+
+
+def _refuse_other_default_device() -> None:
+    """That of an enclosing block cannot be reset, and operands would land there."""
+    device = torch.get_default_device()
+    if device.type != "cpu":
+        message = (
+            f"the default device of an enclosing `with torch.device(...)` is '{device}'; allowed: "
+            "cpu; call bench outside of the block, or with isolate=True"
+        )
+        raise UsageError(message)

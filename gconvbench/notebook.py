@@ -1,0 +1,191 @@
+"""`gconvbench.bench`: one case from a Python session or a notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import torch
+from torch.nn import Conv2d
+
+from gconvbench.cases import Case, case_id, parse_case
+from gconvbench.errors import UsageError
+from gconvbench.in_place import run_in_place
+from gconvbench.modules import case_of_module, device_of_module
+from gconvbench.planning import (
+    DEFAULT,
+    chosen_implementations,
+    default_device,
+    make_method,
+    refuse_device,
+)
+from gconvbench.records import Plan, PlannedCase
+from gconvbench.report.bench import BenchTable
+from gconvbench.runner import WorkerProcess, begin_run, device_lock, execute
+from gconvbench.store import load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from gconvbench.protocol import Description
+    from gconvbench.records import Job, Method, Record
+    from gconvbench.store import Run
+
+__all__ = ["BenchTable", "bench"]
+
+_IN_PLACE = (
+    "in place, one process: intervals cover less than they say; "
+    "isolate=True measures in fresh processes"
+)
+
+
+def bench(  # noqa: PLR0913 (one argument per option of `gconvbench run`)
+    what: Conv2d | Case | str,
+    *,
+    input_shape: Sequence[int] | None = None,
+    implementations: str | Sequence[str] = DEFAULT,
+    direction: str | None = None,
+    math_mode: str | None = None,
+    device: str | None = None,
+    cache: str | None = None,
+    rounds: int = 3,
+    target: float | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    isolate: bool = False,
+    timeout_s: float = 600.0,
+    results: str | Path | None = None,
+) -> BenchTable:
+    """Prove and time the ways of computing one case; Ctrl-C ends it.
+
+    Operands are drawn by gconvbench, since times do not depend on their values: the module's own
+    weights are neither used nor touched. In place an implementation runs in this very process,
+    whose settings are left as they were found. One that crashes takes the process (in a notebook
+    the kernel) along, and one that hangs is waited for; with `isolate=True` either costs one row.
+
+    Args:
+        what: a `torch.nn.Conv2d`, a `Case`, or a case id.
+        input_shape: (N, C, H, W) of a module's input.
+        implementations: names and patterns with commas between or as a list; `default`, `all`.
+        direction: `fprop`, `dgrad`, `wgrad` or `training`; by default the case's, of a module
+            `fprop`.
+        math_mode: `ieee` or `tf32`; by default the case's, of a module `ieee`.
+        device: `cpu`, `cuda` or `cuda:1`; by default the module's, of a case `cuda` where there is
+            one.
+        cache: `hot`, `cold` or `cold,hot`; by default `hot` on the CPU, both on CUDA.
+        rounds: how often to repeat all in shuffled order; with `isolate` each in a fresh process.
+        target: half-width of the median's interval at which sampling stops, as its share.
+        threads: of the CPU; by default as many as this process uses.
+        seed: of operands and order.
+        isolate: measure in worker processes, as `gconvbench run` does.
+        timeout_s: with `isolate` the most that one job may take, in seconds.
+        results: with `isolate` a folder to store the run in, for `gconvbench show`.
+
+    Raises:
+        UsageError: something asked for does not exist or cannot be measured.
+        InstrumentError: another run is using the device.
+    """
+    case = _changed(_case(what, input_shape), direction=direction, math_mode=math_mode)
+    if results is not None and not isolate:
+        message = "results stores what fresh processes measured; add isolate=True"
+        raise UsageError(message)
+    where = _device(what, device)
+    method = make_method(
+        where,
+        cache=cache,
+        target=target,
+        threads=_count("threads", torch.get_num_threads() if threads is None else threads),
+        seed=seed,
+        check_only=False,
+    )
+    names = implementations if isinstance(implementations, str) else ",".join(implementations)
+    passes = _count("rounds", rounds)
+
+    def plan_of(known: Sequence[Description]) -> Plan:
+        chosen = chosen_implementations(names, known)
+        return Plan(cases=(PlannedCase(case_id(case)),), implementations=chosen, rounds=passes)
+
+    with device_lock(where):
+        if not isolate:
+            return BenchTable(run_in_place(where, method, plan_of), _IN_PLACE)
+        with _folder(results) as folder:
+            run = _isolated(where, method, plan_of, folder, timeout_s)
+            return BenchTable(run, "" if results is None else f"stored in {run.path}")
+
+
+def _case(what: object, input_shape: Sequence[int] | None) -> Case:
+    if isinstance(what, Conv2d):
+        if input_shape is None:
+            message = (
+                "input_shape is missing; a module needs that of its input (N, C, H, W), such as "
+                f"(8, {what.in_channels}, 27, 27)"
+            )
+            raise UsageError(message)
+        return case_of_module(what, input_shape)
+    if not isinstance(what, Case | str):
+        message = (
+            f"bench takes one torch.nn.Conv2d, a Case or a case id, not {type(what).__name__}; of "
+            "a model name one layer, such as model[0]; other convolutions are not measured"
+        )
+        raise UsageError(message)
+    if input_shape is not None:
+        message = f"input_shape {input_shape!r} is given twice; a case has its own; leave it out"
+        raise UsageError(message)
+    return parse_case(what) if isinstance(what, str) else what
+
+
+def _changed(case: Case, **fields: str | None) -> Case:
+    given = {name: value for name, value in fields.items() if value is not None}
+    return msgspec.structs.replace(case, **given)
+
+
+def _device(what: object, device: str | None) -> str:
+    if device is not None:
+        refuse_device(device)
+        return device
+    return device_of_module(what) if isinstance(what, Conv2d) else default_device()
+
+
+def _count(name: str, value: int) -> int:
+    if not isinstance(value, int) or value < 1:
+        message = f"{name} ({value!r}) must be a whole number from 1"
+        raise UsageError(message)
+    return value
+
+
+@contextlib.contextmanager
+def _folder(results: str | Path | None) -> Iterator[Path]:
+    """Where to store: as asked for, or where it is gone afterwards."""
+    if results is not None:
+        yield Path(results)
+        return
+    with tempfile.TemporaryDirectory(prefix="gconvbench-") as name:
+        yield Path(name)
+
+
+def _isolated(
+    device: str,
+    method: Method,
+    plan_of: Callable[[Sequence[Description]], Plan],
+    results: Path,
+    timeout_s: float,
+) -> Run:
+    """Rounds of fresh workers, as `gconvbench run` has them."""
+    with WorkerProcess(device, method) as worker:
+        plan = plan_of(worker.ready.implementations)
+        writer = begin_run(results, plan, method, device, worker=worker)
+        execute(load_run(writer.path), writer, _Silent(), worker=worker, timeout_s=timeout_s)
+    return load_run(writer.path)
+
+
+class _Silent:
+    """Watches a run and says nothing."""
+
+    def job_started(self, job: Job, number: int) -> None:
+        """Nothing."""
+
+    def job_done(self, record: Record) -> None:
+        """Nothing."""

@@ -1,0 +1,44 @@
+"""What stands in the cells of a row, on the terminal and in HTML alike: meaningful digits only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gconvbench.report import format as fmt
+from gconvbench.report.summary import NATIVE
+
+if TYPE_CHECKING:
+    from gconvbench.report.summary import Row
+    from gconvbench.stats import Estimate
+
+__all__ = ["first_launch_text", "memory_text", "speedup_text", "time_texts"]
+
+
+def time_texts(estimate: Estimate, floor: float) -> tuple[str, str]:
+    """The time, with no digit below its interval or the noise floor, and the interval."""
+    known_to = _known_to(estimate.half_width, floor)
+    time = fmt.measured_seconds(estimate.median_s, known_to)
+    return time, fmt.half_width_text(estimate.half_width)
+
+
+def speedup_text(row: Row) -> str:
+    """Over native, likewise."""
+    if row.implementation == NATIVE:
+        return "1x" if row.times else ""
+    return fmt.speedup_text(row.speedup, _known_to(row.speedup_half_width, row.floor))
+
+
+def first_launch_text(row: Row) -> str:
+    """Preparing and the first launch; nothing where it was not timed."""
+    return "" if row.first_launch_s is None else fmt.about_seconds(row.first_launch_s)
+
+
+def memory_text(row: Row) -> str:
+    """The peak of a launch; nothing where it could not be told."""
+    if row.memory is None or row.memory.peak_bytes is None:
+        return ""
+    return fmt.memory_text(row.memory.peak_bytes, row.memory.resolution_bytes)
+
+
+def _known_to(half_width: float | None, floor: float) -> float | None:
+    return None if half_width is None else max(half_width, floor)

@@ -1,0 +1,81 @@
+"""The start of a run: its header, and the records of what cannot be done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gconvbench.errors import UsageError
+from gconvbench.records import Header, Record
+from gconvbench.runner.order import jobs_of
+from gconvbench.runner.schedule import with_sampling_cap
+from gconvbench.store import RunWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from gconvbench.protocol import Ready
+    from gconvbench.records import Job, Method, Plan
+    from gconvbench.runner.process import WorkerProcess
+
+__all__ = ["begin_run", "make_header", "unsupported_records"]
+
+
+def begin_run(
+    results: Path, plan: Plan, method: Method, device: str, *, worker: WorkerProcess
+) -> RunWriter:
+    """Start a run's file with its header and with what is known before anything is measured.
+
+    With a budget the worker learns now how long it may take samples of each job.
+
+    Raises:
+        UsageError: nothing of the plan can be done.
+        NotMeasuredError: the file cannot be written.
+    """
+    jobs = jobs_of(plan)
+    unsupported = unsupported_records(jobs, worker.explain(jobs))
+    if method.budget_s is not None:
+        method = with_sampling_cap(method, jobs=len(jobs) - len(unsupported))
+        worker.set_up(method)
+    header = make_header(plan, method, device, worker.ready, start_s=worker.start_s)
+    writer = RunWriter.create(results, header)
+    for record in unsupported:
+        writer.append(record)
+    return writer
+
+
+def unsupported_records(jobs: Sequence[Job], reasons: Sequence[str | None]) -> list[Record]:
+    """Records of the jobs that have a reason why they cannot be done.
+
+    Raises:
+        UsageError: none of them can.
+    """
+    unsupported = [
+        Record(job=job, round=1, outcome="unsupported", detail=reason)
+        for job, reason in zip(jobs, reasons, strict=True)
+        if reason
+    ]
+    if len(unsupported) == len(jobs):
+        first = unsupported[0]
+        message = f"nothing can be run; {first.job.implementation}: {first.detail}"
+        raise UsageError(message)
+    return unsupported
+
+
+def make_header(
+    plan: Plan, method: Method, device: str, ready: Ready, *, start_s: float | None = None
+) -> Header:
+    """The first line of a run that begins now; `start_s` is what its worker took to start."""
+    now = datetime.now(UTC)
+    commit = str(ready.environment.under_test.get("commit") or "")[:7] or "nocommit"
+    return Header(
+        run=f"{now:%Y%m%dT%H%M%SZ}-{commit}",
+        created=now.isoformat(timespec="seconds"),
+        plan=plan,
+        method=method,
+        environment=ready.environment,
+        device=device,
+        machine=ready.machine,
+        start_s=None if start_s is None else round(start_s, 3),
+    )
