@@ -1,12 +1,12 @@
-"""What raising glibc's malloc thresholds does to the time and page faults of a launch.
+"""What glibc's malloc settings do to the time and page faults of a launch.
 
     python docs/numbers/allocator.py
 
-The worker keeps freed memory for the next launch (MALLOC_TRIM_THRESHOLD_ and
-MALLOC_MMAP_THRESHOLD_ at 32 MiB, see gconvbench/runner/process.py). Here the same jobs, outputs of
-64 KiB to 32 MiB, are timed in fresh processes with these variables and without, in turn. Sizes
-ascend, because glibc's own thresholds rise with the largest block that was freed so far. Minor page
-faults are those of the process (getrusage(2), ru_minflt) over the timed launches.
+The same jobs, with outputs of 64 KiB to 64 MiB, are timed in fresh processes, one for each size and
+setting, in turn: glibc's defaults; `raised`, both thresholds at 32 MiB, the most that
+MALLOC_MMAP_THRESHOLD_ may be; and `kept`, where no block is mapped apart (MALLOC_MMAP_MAX_) and
+freed memory is not given back below 4 GiB. Minor page faults are those of the process
+(getrusage(2), ru_minflt) over the timed launches.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import resource
 import statistics
 import sys
@@ -27,15 +28,23 @@ from gconvbench.cases import Case
 from gconvbench.report import format as fmt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-RAISED = {name: str(32 << 20) for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")}
-OUTPUTS = tuple(2**power for power in (16, 18, 20, 22, 23, 24, 25))
-"""Bytes, from 64 KiB to 32 MiB."""
-WAYS = (("native", "fprop"), ("split_concat", "fprop"), ("native", "training"))
+SETTINGS: dict[str, dict[str, int]] = {
+    "default": {},
+    "raised": {"MALLOC_TRIM_THRESHOLD_": 32 << 20, "MALLOC_MMAP_THRESHOLD_": 32 << 20},
+    "kept": {"MALLOC_TRIM_THRESHOLD_": 4 << 30, "MALLOC_MMAP_MAX_": 0},
+}
+"""Environment variables of mallopt(3)."""
+OUTPUTS = tuple(2**power for power in (16, 18, 20, 22, 24, 25, 26))
+"""Bytes, from 64 KiB to 64 MiB."""
+WAYS = {
+    "native": ("native", "fprop"),
+    "split_concat": ("split_concat", "fprop"),
+    "native training": ("native", "training"),
+}
 """A single result; temporary ones besides; several results."""
 CHANNELS, GROUPS, WIDTH = 16, 4, 128
-JOBS = tuple((size, *way) for size in OUTPUTS for way in WAYS)
 
 
 class Launches(NamedTuple):
@@ -46,55 +55,55 @@ class Launches(NamedTuple):
 
 
 def main() -> None:
-    """Measure and print, or measure one process where asked to by the other."""
+    """Measure and print, or measure in this process where asked to by the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--outputs", type=int, default=len(OUTPUTS), help="the smallest so many")
     parser.add_argument("--repeat", type=int, default=3, help="processes of each kind")
-    parser.add_argument("--launch", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--launch", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    jobs = JOBS[: options.outputs * len(WAYS)]
     if options.launch:
-        print(json.dumps([_launches(*job) for job in jobs]))
+        print(json.dumps([_launches(options.launch, *way) for way in WAYS.values()]))
         return
     print(machine_line())
     print(f"groups {GROUPS}, kernel 1x1; {options.repeat} process(es) of each kind, medians")
+    others = [name for name in SETTINGS if name != "default"]
+    rows: list[tuple[str, ...]] = [("output", "", "default", *others, "faults", *others)]
     with tempfile.TemporaryDirectory() as folder:
-        kinds = [
-            tuple(
-                _process(Path(folder), options.outputs, raised=raised) for raised in (False, True)
-            )
-            for _ in range(options.repeat)
-        ]
-    columns = ("output", "", "", "default", "raised", "ratio", "faults", "raised")
-    rows = [_row(i, job, kinds) for i, job in enumerate(jobs)]
-    print_table([columns, *rows], right=(0, 3, 4, 5, 6, 7))
-    print("times and page faults per launch, each with default and raised thresholds")
+        for size in OUTPUTS[: options.outputs]:
+            turns = [_in_turn(Path(folder), size) for _ in range(options.repeat)]
+            rows += [_row(size, i, turns) for i in range(len(WAYS))]
+    print_table(rows, right=(0, *range(2, 8)))
+    print("per launch: default's time, others relative to it; then the page faults of each")
 
 
-def _process(folder: Path, outputs: int, *, raised: bool) -> list[Launches]:
-    """Every output in one fresh process."""
-    words = [f"{name}={value}" for name, value in RAISED.items()] if raised else []
-    unset = [word for name in RAISED for word in ("-u", name)]
-    script = [sys.executable, __file__, "--launch", "--outputs", str(outputs)]
+def _in_turn(folder: Path, size: int) -> dict[str, list[Launches]]:
+    """All ways in a fresh process of each setting."""
+    return {name: _process(folder, size, setting) for name, setting in SETTINGS.items()}
+
+
+def _process(folder: Path, size: int, setting: Mapping[str, int]) -> list[Launches]:
+    unset = [word for name in os.environ if name.startswith("MALLOC_") for word in ("-u", name)]
+    words = [f"{name}={value}" for name, value in setting.items()]
+    script = [sys.executable, __file__, "--launch", str(size)]
     _, out = run(["env", *unset, *words, *script], folder)
     return [Launches(*one) for one in json.loads(out)]
 
 
-def _row(
-    i: int, job: tuple[int, str, str], kinds: Sequence[tuple[list[Launches], ...]]
-) -> tuple[str, ...]:
-    default = [kind[0][i] for kind in kinds]
-    raised = [kind[1][i] for kind in kinds]
-    pairs = zip(default, raised, strict=True)
-    ratio = statistics.median(after.median_s / before.median_s for before, after in pairs)
+def _row(size: int, i: int, turns: Sequence[dict[str, list[Launches]]]) -> tuple[str, ...]:
+    """Of way `i`: the default's time, the others' relative to it, everyone's faults."""
+    times_s = {name: [turn[name][i].median_s for turn in turns] for name in SETTINGS}
+    default_s = times_s.pop("default")
+    ratios = [
+        statistics.median(one / other for one, other in zip(these_s, default_s, strict=True))
+        for these_s in times_s.values()
+    ]
+    faults = [statistics.median(turn[name][i].faults for turn in turns) for name in SETTINGS]
     return (
-        fmt.bytes_text(job[0]),
-        *job[1:],
-        fmt.seconds(statistics.median(one.median_s for one in default)),
-        fmt.seconds(statistics.median(one.median_s for one in raised)),
-        f"{ratio:.2f}",
-        f"{statistics.median(one.faults for one in default):.1f}",
-        f"{statistics.median(one.faults for one in raised):.1f}",
+        fmt.bytes_text(size),
+        list(WAYS)[i],
+        fmt.seconds(statistics.median(default_s)),
+        *(f"{ratio:.2f}" for ratio in ratios),
+        *(f"{count:.0f}" for count in faults),
     )
 
 
