@@ -1,0 +1,52 @@
+"""The scripts of docs/numbers end and print their tables, in their smallest settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALLEST = {
+    "peers": ("--combinations 1 --repeat 1", ("gconvbench", "asv", "torch Timer", "at most")),
+    "overhead": ("--jobs 2 --rounds 1", ("imports", "overhead")),
+    "reproduction": ("--runs 2 --rounds 2 --cases 1", ("over rounds", "of one process")),
+    "capacity": ("--jobs 20", ("slope per 1000 jobs", "storing a record", "show --json")),
+    "allocator": ("--outputs 1 --repeat 1", ("64.0 KiB  native training", "faults")),
+}
+
+
+def test_every_script_is_tried_here() -> None:
+    scripts = [path for path in (ROOT / "docs" / "numbers").glob("*.py") if _is_script(path)]
+    assert {path.stem for path in scripts} == SMALLEST.keys()
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_a_script_ends_well_and_prints_its_table_in_80_columns(name: str, tmp_path: Path) -> None:
+    arguments, words = SMALLEST[name]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "numbers" / f"{name}.py"), *arguments.split()],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    machine, *table = done.stdout.splitlines()
+    assert "1 thread(s), torch" in machine
+    assert all(word in done.stdout for word in words)
+    assert max(map(len, table)) <= 80
+    assert str(tmp_path) not in done.stdout
+
+
+def _is_script(path: Path) -> bool:
+    return 'if __name__ == "__main__"' in path.read_text("utf-8")
