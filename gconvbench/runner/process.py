@@ -30,9 +30,9 @@ _START_TIMEOUT_S = 300.0
 _EXPLAIN_TIMEOUT_S = 300.0
 _GOODBYE_TIMEOUT_S = 5.0
 _READ_BYTES = 1 << 16
-_LARGEST_HEAP_BLOCK = str(32 << 20)
-"""glibc's upper limit for M_MMAP_THRESHOLD on 64 bits (mallopt(3)). Freed results then stay with
-the process, where by default each launch would fault its output's pages in anew."""
+_KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
+"""glibc (mallopt(3)) then never maps a block on its own nor hands freed memory back by itself. Freed
+results stay with the process, where by default each launch would fault its output's pages in anew."""
 
 
 class WorkerLostError(Exception):
@@ -210,6 +210,5 @@ def _environment(threads: int) -> dict[str, str]:
         "PYTHONPATH": path,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
-        "MALLOC_TRIM_THRESHOLD_": _LARGEST_HEAP_BLOCK,
-        "MALLOC_MMAP_THRESHOLD_": _LARGEST_HEAP_BLOCK,
+        **_KEPT_MEMORY,
     }
