@@ -14,7 +14,12 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> object:
         """Import what needs torch on first use (PEP 562), so that `import gconvbench` does not."""
         if name in {"BenchTable", "bench"}:
-            return getattr(import_module("gconvbench.notebook"), name)
+            import random  # noqa: PLC0415 (not needed before)
+
+            state = random.getstate()
+            notebook = import_module("gconvbench.notebook")
+            random.setstate(state)  # importing rich draws a number
+            return getattr(notebook, name)
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
 

@@ -97,11 +97,12 @@ class BenchTable:
         return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_WHOLE)
 
     def __repr__(self) -> str:
-        console = make_console(io.StringIO())
+        text = io.StringIO()
+        console = make_console(text, plain=True)  # Jupyter's kernels ask for colour
         print_cases([self._summary], self._run.header.method.cache_modes, console)
         for line in self._feet():
             console.print(line, markup=False)
-        return console.file.getvalue().strip("\n")  # type: ignore[attr-defined]
+        return text.getvalue().strip("\n")
 
     def _repr_html_(self) -> str:
         return case_html(self._summary, self._run.header.method.cache_modes, self._feet())

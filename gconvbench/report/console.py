@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["aligned", "make_console", "print_lines"]
 
 
-def make_console(file: TextIO) -> Console:
-    """A console as wide as the terminal, 80 columns in a pipe."""
+def make_console(file: TextIO, *, plain: bool = False) -> Console:
+    """A console as wide as the terminal, 80 columns in a pipe; with `plain` never in colour."""
     width = shutil.get_terminal_size((80, 24)).columns if file.isatty() else 80
-    return _Console(file=file, width=width, highlight=False, emoji=False, force_jupyter=False)
+    return _Console(
+        file=file,
+        width=width,
+        highlight=False,
+        emoji=False,
+        force_terminal=False if plain else None,
+        force_jupyter=False,
+    )
 
 
 class _Console(Console):

@@ -93,7 +93,7 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
         if not others:
             return f"use {name}; nothing else was measured"
         if not self._common_rounds() > 1:
-            return f"use {name}, perhaps; one round has no interval, add --rounds"
+            return f"use {name}, perhaps; one round has no interval, add rounds"
         close = [row.implementation for row in others if not self._is_clearly_slower(row)]
         if not close:
             return f"use {name}; all others are clearly slower"

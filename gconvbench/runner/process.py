@@ -31,8 +31,8 @@ _EXPLAIN_TIMEOUT_S = 300.0
 _GOODBYE_TIMEOUT_S = 5.0
 _READ_BYTES = 1 << 16
 _KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
-"""glibc (mallopt(3)) then never maps a block on its own nor hands freed memory back by itself. Freed
-results stay with the process, where by default each launch would fault its output's pages in anew."""
+"""glibc (mallopt(3)) then never maps a block apart, nor hands freed memory back by itself. Freed
+results stay with the process; by default each launch faults the pages of its output in anew."""
 
 
 class WorkerLostError(Exception):

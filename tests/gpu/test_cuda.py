@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import gconvbench
 from gconvbench.accuracy import Proof, prove
 from gconvbench.cases import DIRECTIONS, Case, case_id
 from gconvbench.device import set_math_mode
@@ -84,3 +85,16 @@ def test_large_problems_are_witnessed_and_sampled_on_the_device() -> None:
     assert output.places is None
     assert output.settled(torch.zeros(case.output_shape, device="cuda")) is output
     assert not prove(BUILT_IN[0], proof, thorough=True).faults
+
+
+def test_a_module_is_measured_in_place_where_it_is_and_settings_are_left() -> None:
+    module = torch.nn.Conv2d(8, 8, 3, groups=2, device="cuda")
+    torch.backends.cudnn.benchmark = True
+    state = torch.cuda.get_rng_state()
+    try:
+        table = gconvbench.bench(module, input_shape=(2, 8, 9, 9), implementations="native")
+        assert torch.backends.cudnn.benchmark
+    finally:
+        torch.backends.cudnn.benchmark = False
+    assert torch.equal(torch.cuda.get_rng_state(), state)
+    assert list(table.frame["cache_mode"]) == ["cold", "hot"]

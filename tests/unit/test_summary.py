@@ -141,7 +141,7 @@ def test_cases_come_in_the_order_of_the_plan_and_only_with_records() -> None:
     [
         ({"a": (1.0,)}, "use a; nothing else was measured"),
         ({"a": (1.0,), "b": (9.0,)},
-         "use a, perhaps; one round has no interval, add --rounds"),
+         "use a, perhaps; one round has no interval, add rounds"),
         ({"a": (1.0, 1.02, 0.98), "b": (1.01, 1.0, 1.0), "c": (3.0, 3.1, 2.9)},
          "use a; not clearly slower: b"),
         ({"a": (1.0, 1.02, 0.98), "b": (2.0, 2.05, 1.95), "c": (3.0, 3.1, 2.9)},
