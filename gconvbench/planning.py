@@ -76,8 +76,8 @@ def make_method(  # noqa: PLR0913 (one argument per choice)
     """How to measure on `device`.
 
     Raises:
-        UsageError: a cache mode that is unknown or that the device does not have, or cores that
-            are not there or too few.
+        UsageError: a cache mode that is unknown or that the device does not have, a target that
+            is no share, or cores that are not there or too few.
     """
     kind = device.partition(":")[0]
     modes = tuple((cache or ("hot" if kind == "cpu" else "cold,hot")).split(","))
@@ -88,10 +88,14 @@ def make_method(  # noqa: PLR0913 (one argument per choice)
         message = "cache mode 'cold' needs a CUDA device; on the CPU times are hot"
         raise UsageError(message)
     _refuse_cores(cores, threads)
+    share = _TARGETS[kind] if target is None else target
+    if not 0 < share < 1:
+        message = f"target ({share}) must be between 0 and 1, such as 0.01 for 1 %"
+        raise UsageError(message)
     return Method(
         clock="host" if kind == "cpu" else "cuda_events",
         cache_modes=tuple("cold" if mode == "cold" else "hot" for mode in dict.fromkeys(modes)),
-        target=_TARGETS[kind] if target is None else target,
+        target=share,
         warmup_time_s=_WARM_UP_S[kind],
         threads=threads,
         cores=cores,

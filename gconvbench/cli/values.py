@@ -16,17 +16,14 @@ def share(text: str) -> float:
     """`1%` or `0.01`.
 
     Raises:
-        UsageError: something else, or not between 0 and 1.
+        UsageError: no number.
     """
     number = text.strip()
     try:
-        value = float(number[:-1]) / 100 if number.endswith("%") else float(number)
+        return float(number[:-1]) / 100 if number.endswith("%") else float(number)
     except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        message = f"target {text!r} must be a share between 0 and 1, such as 1% or 0.01"
-        raise UsageError(message)
-    return value
+        message = f"target {text!r} is no share; write it like 1% or 0.01"
+        raise UsageError(message) from None
 
 
 def seconds(text: str) -> float:

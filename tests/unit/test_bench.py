@@ -223,7 +223,8 @@ def test_the_frame_has_a_row_per_implementation_fastest_first() -> None:
 
     assert list(frame.columns) == [
         "implementation", "outcome", "detail", "cache_mode", "time_s", "half_width", "rounds",
-        "speedup", "error", "of_limit", "first_launch_s", "labels",
+        "speedup", "error", "of_limit", "first_launch_s", "peak_bytes", "workspace_bytes",
+        "labels",
     ]  # fmt: skip
     assert list(frame["implementation"]) == [
         "split_concat", "native", "merged_groups_2", "im2col_bmm", "pointwise_bmm", "depthwise_mac",
@@ -289,7 +290,7 @@ def test_the_html_is_one_accessible_table() -> None:
     elements = _Elements(html)
 
     assert len(elements.named("table")) == len(elements.named("caption")) == 1
-    assert [th["scope"] for th in elements.named("th")] == ["col"] * 6 + ["row"] * 4
+    assert [th["scope"] for th in elements.named("th")] == ["col"] * 8 + ["row"] * 4
     assert "<strong>use split_concat" in html
     assert "advised" in html
     assert "a note" in html
