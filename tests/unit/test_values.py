@@ -20,13 +20,13 @@ def test_a_share_may_be_in_per_cent(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["%", "", "one", "5 %%"])
 def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no share; write it like 1% or 0.01"):
+    with pytest.raises(UsageError, match=r"is no share; write it like 1% or 0\.01"):
         share(text)
 
 
 @pytest.mark.parametrize("text", ["0", "1", "100%", "-1%", "nan", "inf"])
 def test_a_target_that_is_no_proper_share_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="must be between 0 and 1, such as 0.01 for 1 %"):
+    with pytest.raises(UsageError, match=r"must be between 0 and 1, such as 0\.01 for 1 %"):
         make_method("cpu", target=share(text))
 
 
