@@ -51,6 +51,7 @@ class Command:
         self.environment = os.environ | {
             "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGIN}",
             "TMPDIR": str(folder),
+            "GCONVBENCH_LOCKS": str(folder),
             "COLUMNS": "80",
         }
 
@@ -66,12 +67,12 @@ class Command:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start it and do not wait; Ctrl-C is heard even where a script's background ignores it."""
         process = subprocess.Popen(
             self.line(*arguments),
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
