@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +17,6 @@ from tests.functional.conftest import ROOT, SMALL, WITHOUT_PLUGIN
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.functional.conftest import Command
 
@@ -35,20 +37,27 @@ ENDINGS = {
     "hanging_when_asked": ("timed_out", "the worker took longer than 3 s"),
     "leaving_when_asked": ("crashed", "the worker exited with status 3"),
     "garbling": ("crashed", "the worker gave an answer that is none"),
+    "aborting": ("crashed", "the worker died of SIGABRT"),
+    "killed": ("crashed", "the worker was killed (SIGKILL), often by the system for want of"),
+    "signalled": ("crashed", "the worker died of signal 35"),
+    "closing": ("crashed", "the worker exited with status "),
+    "breeding": ("timed_out", "the worker took longer than 3 s"),
+    "orphaning": ("crashed", "the worker exited with status 4"),
     "stale": ("wrong", "after timing, output is the same for other operands"),
 }
 """Of each implementation that fails: how it ends, and what its record says."""
 
 
 def test_each_failure_costs_one_record_and_the_sweep_goes_on(gconvbench: Command) -> None:
-    names = ",".join(["native", *ENDINGS, "split_concat"])
+    right = ("native", "forking", "split_concat")
+    names = ",".join([*right, *ENDINGS])
     outcome = gconvbench(
         "run", *SMALL, "--implementation", names, "--rounds", "2", "--timeout", "3", "--json"
     )
     by_name: dict[str, list[dict[str, Any]]] = {}
     for record in outcome.records():
         by_name.setdefault(record["job"]["implementation"], []).append(record)
-    for name in ("native", "split_concat"):
+    for name in right:
         assert [r["outcome"] for r in by_name.pop(name)] == ["measured", "measured"]
     assert {name: [r["outcome"] for r in found] for name, found in by_name.items()} == {
         name: [ending] for name, (ending, _) in ENDINGS.items()
@@ -60,6 +69,7 @@ def test_each_failure_costs_one_record_and_the_sweep_goes_on(gconvbench: Command
         assert not record["timings"]
     assert outcome.code == 6
     assert load_run(gconvbench.stored()[0]).is_complete
+    assert nothing_is_left_of(gconvbench)
 
 
 @pytest.mark.parametrize(
@@ -157,20 +167,38 @@ def test_a_killed_runner_leaves_no_worker_behind(gconvbench: Command, wait_for: 
     (worker,) = children(process.pid)
     process.kill()
     process.communicate()
-    for _ in range(100):
-        if not os.path.exists(f"/proc/{worker}") or is_zombie(worker):  # noqa: PTH110
-            return
-        os.sched_yield()
-        signal.sigtimedwait([], 0.05)
-    pytest.fail("the worker is still there")
+    assert nothing_is_left_of(gconvbench)
+    assert not Path(f"/proc/{worker}/exe").exists()
 
 
-def is_zombie(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_runner_leaves_no_child_of_the_worker_behind(
+    gconvbench: Command, wait_for: Wait, number: signal.Signals
+) -> None:
+    process = gconvbench.start("check", *SMALL, "--implementation", "breeding")
+    wait_for(lambda: len(processes_of(gconvbench)) == 3, process)  # runner, worker, its child
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert nothing_is_left_of(gconvbench)
+
+
+def processes_of(gconvbench: Command) -> list[int]:
+    """All that live and were started in the test's folder, whoever their parents are now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):  # ended since, a zombie, or another user's
+            if path.readlink() == gconvbench.folder:
+                found.append(int(path.parent.name))
+    return found
+
+
+def nothing_is_left_of(gconvbench: Command) -> bool:
+    """What was killed takes a moment to end."""
+    for _ in range(200):
+        if not processes_of(gconvbench):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_a_complete_run_has_nothing_to_resume(gconvbench: Command) -> None:
