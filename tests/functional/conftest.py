@@ -101,6 +101,16 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def children(pid: int) -> list[int]:
+    """The processes that this one started."""
+    path = f"/proc/{pid}/task/{pid}/children"
+    try:
+        with open(path, encoding="ascii") as file:  # noqa: PTH123
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
 @pytest.fixture
 def gconvbench(tmp_path: Path) -> Iterator[Command]:
     command = Command(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -62,6 +63,16 @@ class Closing(_Own):
 
     def misbehave(self) -> None:
         os.closerange(0, 256)
+
+
+class Answering(_Own):
+    name = "answering"
+    idea = "speaks to the runner itself"
+
+    def misbehave(self) -> None:
+        for descriptor in range(3, 40):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, b'{"type":"Refused","reason":"not today"}\n')
 
 
 class Forking(_Own):
