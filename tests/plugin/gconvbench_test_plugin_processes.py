@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gconvbench_test_plugin import _Native
+import torch.nn.functional as F  # noqa: N812
+
+from gconvbench.implementations import Implementation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,12 +24,12 @@ if imports := os.environ.get("GCONVBENCH_TEST_IMPORTS"):
         file.write(f"{os.getpid()}\n")
 
 
-class _Own(_Native):
+class _Own(Implementation):
     """What one does before it computes."""
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         self.misbehave()
-        return super().forward(case, x, weight, bias)
+        return F.conv2d(x, weight, bias, case.stride, case.padding, case.dilation, case.groups)
 
     def misbehave(self) -> None:
         raise NotImplementedError
