@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["is_out_of_memory", "one_line", "outcome_of"]
 
-_OUT_OF_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+_OUT_OF_MEMORY_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "std::bad_alloc",  # of oneDNN's own buffers, as PyTorch passes it on
+)
 _POISONED_CONTEXT_WORDS = ("CUDA error", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
 
 

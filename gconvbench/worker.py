@@ -325,11 +325,23 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _deafen_forks(*descriptors: int) -> None:
+    """So that a copy that an implementation makes of the process takes and answers no requests."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+
+    def deafen() -> None:
+        for descriptor in descriptors:
+            os.dup2(nothing, descriptor)
+
+    os.register_at_fork(after_in_child=deafen)
+
+
 def main() -> None:
     """Serve requests from standard input until it ends."""
     _die_with_parent()
     pipe = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _deafen_forks(sys.stdin.fileno(), pipe)
     encoder = msgspec.json.Encoder()
     with os.fdopen(pipe, "wb") as replies:
 

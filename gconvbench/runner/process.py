@@ -29,6 +29,8 @@ _START_TIMEOUT_S = 300.0
 """Importing torch from a cold disk takes tens of seconds."""
 _EXPLAIN_TIMEOUT_S = 300.0
 _GOODBYE_TIMEOUT_S = 5.0
+_LOOK_S = 1.0
+"""How often to see whether a silent worker still lives."""
 _READ_BYTES = 1 << 16
 _KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
 """glibc (mallopt(3)) then never maps a block apart, nor hands freed memory back by itself. Freed
@@ -96,8 +98,11 @@ class WorkerProcess:
             WorkerLostError: the worker died, or took longer than `timeout_s`.
         """
         reply = self._ask(Measure(job, number), timeout_s)
-        assert isinstance(reply, Measured)  # noqa: S101 (the protocol's one possible reply)
-        return reply.record
+        record = reply.record if isinstance(reply, Measured) else None
+        if record is None or (record.job, record.round) != (job, number):
+            message = "gave an answer to something else"
+            raise WorkerLostError(message)
+        return record
 
     def set_up(self, method: Method) -> None:
         """Measure by another method from now on; threads and cores stay as they were."""
@@ -169,20 +174,30 @@ class WorkerProcess:
             raise WorkerLostError(message) from None
 
     def _read_line(self, timeout_s: float) -> bytes:
-        assert self._process.stdout  # noqa: S101
-        descriptor = self._process.stdout.fileno()
         deadline = time.monotonic() + timeout_s
         while b"\n" not in self._unread:
             left_s = deadline - time.monotonic()
-            if left_s <= 0 or not select.select([descriptor], [], [], left_s)[0]:
+            if left_s <= 0:
                 message = f"took longer than {timeout_s:g} s"
                 raise WorkerHungError(message)
-            data = os.read(descriptor, _READ_BYTES)
-            if not data:
+            data = self._read(min(left_s, _LOOK_S))
+            if data == b"":
                 raise WorkerLostError(self._how_it_ended())
-            self._unread += data
+            self._unread += data or b""
         line, self._unread = self._unread.split(b"\n", 1)
         return line
+
+    def _read(self, wait_s: float) -> bytes | None:
+        """What the worker says within this time: None is nothing yet, empty is never again.
+
+        A process that it left behind may keep the pipe open, so its end alone tells too little.
+        """
+        assert self._process.stdout  # noqa: S101 (a pipe was asked for)
+        descriptor = self._process.stdout.fileno()
+        is_gone = self._process.poll() is not None  # before the pipe: then it holds all there is
+        if select.select([descriptor], [], [], 0 if is_gone else wait_s)[0]:
+            return os.read(descriptor, _READ_BYTES)
+        return b"" if is_gone else None
 
     def _how_it_ended(self) -> str:
         try:
@@ -192,7 +207,7 @@ class WorkerProcess:
         if status == -signal.SIGKILL:
             return "was killed (SIGKILL), often by the system for want of memory"
         if status < 0:
-            return f"died of {signal.Signals(-status).name}"
+            return f"died of {_signal_name(-status)}"
         return f"exited with status {status}"
 
     def _last_words(self) -> str:
@@ -200,6 +215,13 @@ class WorkerProcess:
         self._stderr.seek(0)
         lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def _environment(threads: int) -> dict[str, str]:

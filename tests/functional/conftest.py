@@ -51,6 +51,7 @@ class Command:
         self.environment = os.environ | {
             "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGIN}",
             "TMPDIR": str(folder),
+            "GCONVBENCH_LOCKS": str(folder),
             "COLUMNS": "80",
         }
 
@@ -66,12 +67,12 @@ class Command:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start it and do not wait; Ctrl-C is heard even where a script's background ignores it."""
         process = subprocess.Popen(
             self.line(*arguments),
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -98,6 +99,16 @@ class Command:
 
 def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one started."""
+    path = f"/proc/{pid}/task/{pid}/children"
+    try:
+        with open(path, encoding="ascii") as file:  # noqa: PTH123
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:
+        return []
 
 
 @pytest.fixture

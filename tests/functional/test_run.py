@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import tempfile
 from typing import TYPE_CHECKING
 
-from gconvbench.runner import device_lock
 from gconvbench.store import load_run
 from tests.functional.conftest import SMALL, WITHOUT_PLUGIN
 
@@ -129,16 +127,3 @@ def test_a_user_s_sweep_file_is_a_network_with_an_answer(gconvbench: Command) ->
     outcome = gconvbench("show")
     assert "tiny, fprop: a with groups 2 against groups 1 everywhere" in outcome.out
     assert "in 1 of 1 grouped layers" in outcome.out
-
-
-def test_two_runs_do_not_disturb_each_other_on_one_device(gconvbench: Command) -> None:
-
-    old, tempfile.tempdir = tempfile.tempdir, str(gconvbench.folder)
-    try:
-        with device_lock("cpu"):
-            outcome = gconvbench("run", *SMALL, "--device", "cpu")
-    finally:
-        tempfile.tempdir = old
-    assert outcome.code == 3
-    assert "device 'cpu' is in use by another run (process " in outcome.err
-    assert gconvbench.stored() == []

@@ -142,6 +142,7 @@ def test_tf32_does_not_exist_on_the_cpu() -> None:
         (MemoryError("no"), "out_of_memory"),
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
+        (RuntimeError("std::bad_alloc"), "out_of_memory"),
         (RuntimeError("CUDA error: an illegal memory access was encountered"), "crashed"),
         (RuntimeError("something else"), "failed"),
         (ZeroDivisionError("division by zero"), "failed"),
