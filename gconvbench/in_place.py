@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import torch
 
 from gconvbench.device import reset_settings, why_unavailable
+from gconvbench.engine import start_engine
 from gconvbench.errors import UsageError
 from gconvbench.protocol import Explain, Measure, Ready, SetUp
 from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.runner import jobs_of, make_header, round_order, unsupported_records
 from gconvbench.settings import preserved_settings
 from gconvbench.store import Run
-from gconvbench.worker import set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from gconvbench.engine import Engine
     from gconvbench.protocol import Description
     from gconvbench.records import Job, Method, Plan, Record
-    from gconvbench.worker import Worker
 
 __all__ = ["run_in_place"]
 
@@ -46,21 +46,21 @@ def run_in_place(
     with preserved_settings(device):
         reset_settings(method.threads)
         _refuse_other_default_device()
-        worker, ready = set_up(
+        engine, ready = start_engine(
             SetUp(device, method), announce=lambda _: None, passes=(KeyboardInterrupt,)
         )
-        assert worker is not None  # noqa: S101 (the device is there)
+        assert engine is not None  # noqa: S101 (the device is there)
         assert isinstance(ready, Ready)  # noqa: S101
         plan = plan_of(ready.implementations)
         jobs = jobs_of(plan)
-        records = unsupported_records(jobs, worker.explain(Explain(jobs)).reasons)
+        records = unsupported_records(jobs, engine.explain(Explain(jobs)).reasons)
         open_jobs = set(jobs) - {record.job for record in records}
-        records += _measured(worker, plan, open_jobs, seed=method.seed)
+        records += _measured(engine, plan, open_jobs, seed=method.seed)
     header = make_header(plan, method, device, ready)
     return Run(Path(), header, tuple(records), footer=None, unreadable=0, intact=None)
 
 
-def _measured(worker: Worker, plan: Plan, jobs: set[Job], *, seed: int) -> Iterator[Record]:
+def _measured(engine: Engine, plan: Plan, jobs: set[Job], *, seed: int) -> Iterator[Record]:
     """A record per job and pass; after one that was no measurement, no other of its job.
 
     A crash has lost the device for the whole process, and ends it.
@@ -69,7 +69,7 @@ def _measured(worker: Worker, plan: Plan, jobs: set[Job], *, seed: int) -> Itera
         for job in round_order(plan, seed=seed, number=number):
             if job not in jobs:
                 continue
-            record = worker.measure(Measure(job, number))
+            record = engine.measure(Measure(job, number))
             yield record
             if record.outcome == "crashed":
                 return

@@ -40,12 +40,15 @@ SWEEPS: dict[str, tuple[str, ...]] = {
 def main() -> None:
     """Estimate, run, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sweeps", type=int, default=len(SWEEPS), help="the first so many")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--run", action="append", metavar="OPTIONS", help="options of a run to estimate instead"
+    )
+    asked = parser.parse_args().run
+    sweeps = {one: tuple(one.split()) for one in asked} if asked else SWEEPS
     print(machine_line())
     rows = [["sweep", "jobs", "seen before", "estimated", "taken", "ratio", f"within {FACTOR:g}"]]
     with tempfile.TemporaryDirectory() as name:
-        for what, arguments in list(SWEEPS.items())[: options.sweeps]:
+        for what, arguments in sweeps.items():
             rows.append(_row(what, arguments, Path(name)))
             print(f"  done: {what}", file=sys.stderr)
     print_table(rows)
@@ -58,7 +61,7 @@ def _row(what: str, arguments: Sequence[str], folder: Path) -> list[str]:
     taken_s = sweep(folder, *arguments).wall_s
     ratio = taken_s / estimate["estimate_s"]
     return [
-        what,
+        what[:20],
         str(estimate["jobs"]),
         str(estimate["jobs_known"]),
         fmt.duration(estimate["estimate_s"]),

@@ -19,7 +19,7 @@ SMALLEST = {
     "overhead": ("--jobs 2 --rounds 1", ("imports", "overhead")),
     "reproduction": ("--runs 2 --rounds 2 --cases 1", ("over rounds", "of one process")),
     "capacity": ("--jobs 20", ("slope per 1000 jobs", "storing a record", "show --json")),
-    "estimate": ("--sweeps 1", ("seen before", "quick, first")),
+    "estimate": ("--run=--case=g1mb1ic4ih6oc4kh3", ("seen before", "within 1.5")),
     "allocator": ("--outputs 1 --repeat 1", ("64.0 KiB  native training", "faults")),
 }
 

@@ -9,11 +9,11 @@ import gconvbench
 from gconvbench.accuracy import Proof, prove
 from gconvbench.cases import DIRECTIONS, Case, case_id
 from gconvbench.device import set_math_mode
+from gconvbench.engine import Engine
 from gconvbench.environment import read_environment
 from gconvbench.implementations import BUILT_IN, load_table, why_unsupported
 from gconvbench.protocol import Measure
 from gconvbench.records import Job, Method
-from gconvbench.worker import Worker
 
 pytestmark = [
     pytest.mark.gpu,
@@ -39,9 +39,9 @@ def test_every_implementation_is_right(operation: str, dtype: str, direction: st
 
 
 def test_a_job_is_timed_cold_and_hot_by_events() -> None:
-    worker = Worker("cuda", METHOD, load_table())
+    engine = Engine("cuda", METHOD, load_table())
     case = Case(groups=32, in_channels=128, out_channels=128, batch=32, height=56, width=56)
-    record = worker.measure(Measure(Job(case_id(case), "native"), 1))
+    record = engine.measure(Measure(Job(case_id(case), "native"), 1))
     assert record.outcome == "measured", record.detail
     cold, hot = record.timings
     assert (cold.cache_mode, hot.cache_mode) == ("cold", "hot")
@@ -51,7 +51,7 @@ def test_a_job_is_timed_cold_and_hot_by_events() -> None:
 
 def test_tf32_passes_its_own_limit_and_not_that_of_ieee() -> None:
     case = Case(math_mode="tf32", batch=8, in_channels=256, out_channels=256)
-    record = Worker("cuda", METHOD, load_table()).measure(Measure(Job(case_id(case), "native"), 1))
+    record = Engine("cuda", METHOD, load_table()).measure(Measure(Job(case_id(case), "native"), 1))
     assert record.outcome == "measured", record.detail
 
 

@@ -108,25 +108,24 @@ def test_a_budget_is_the_most_that_it_can_take(tmp_path: Path) -> None:
     assert estimate(tmp_path, budget_s=30.0) == pytest.approx((30, 2, 3))
 
 
-def test_a_job_never_seen_counts_as_those_most_like_it(tmp_path: Path) -> None:
-    sizes = [4, 8, 16, 32, 64, 128, 256, 512, 1024]
+def test_a_job_never_seen_counts_as_those_most_like_it_scaled_to_its_work(tmp_path: Path) -> None:
+    sizes = [2**n for n in range(2, 11)]
     cases = {size: replace(SMALL, height=size, width=size) for size in sizes}
     store_run(
         tmp_path,
         [
-            make_record("a", case=case, telemetry=make_telemetry(float(size)))
+            make_record("a", case=case, telemetry=make_telemetry(size ** (2 * 0.4)))
             for size, case in cases.items()
         ],
     )
-    plan = make_plan([replace(SMALL, height=20, width=12)], implementations=("a",), rounds=1)
-    assert estimate(tmp_path, plan=plan) == pytest.approx((16 + 3, 0, 1))
-    slow = make_record(
-        "a",
-        case=replace(SMALL, height=16, width=16, direction="training"),
-        telemetry=make_telemetry(90.0),
-    )
+    asked = replace(SMALL, height=20, width=12)
+    plan = make_plan([asked], implementations=("a",), rounds=1)
+    expected = pytest.approx((20 * 12) ** 0.4 + 3)
+    assert estimate(tmp_path, plan=plan).seconds == expected
+    other = replace(asked, direction="training")
+    slow = make_record("a", case=other, telemetry=make_telemetry(900.0))
     store_run(tmp_path, [slow], run="2026")
-    assert estimate(tmp_path, plan=plan).seconds == pytest.approx(16 + 3)
+    assert estimate(tmp_path, plan=plan).seconds == expected
 
 
 def test_a_run_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:

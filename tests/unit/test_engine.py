@@ -13,11 +13,11 @@ import torch
 
 from gconvbench import device as device_module
 from gconvbench.cases import DIRECTIONS, Case, case_id
+from gconvbench.engine import Engine
 from gconvbench.implementations import Implementation, load_table, result_names
 from gconvbench.implementations.native import Native
 from gconvbench.protocol import Explain, Measure
 from gconvbench.records import Job, Method
-from gconvbench.worker import Worker
 from tests.faults import GroupsSwapped
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CASE = Case(groups=2, in_channels=4, out_channels=4, height=6, width=6)
 
 
-def make_worker(*extra: Implementation, check_only: bool = False, target: float = 0.5) -> Worker:
+def make_engine(*extra: Implementation, check_only: bool = False, target: float = 0.5) -> Engine:
     table = load_table()
     for one in extra:
         table.implementations[one.name] = one
@@ -37,7 +37,7 @@ def make_worker(*extra: Implementation, check_only: bool = False, target: float 
         clock="host", cache_modes=("hot",), target=target, max_samples=12, min_time_s=0.0,
         warmup_time_s=0.0, check_only=check_only,
     )  # fmt: skip
-    return Worker("cpu", method, table)
+    return Engine("cpu", method, table)
 
 
 def job(implementation: str = "native", case: Case = CASE) -> Job:
@@ -61,12 +61,12 @@ class Failing(Implementation):
 @pytest.mark.parametrize("implementation", ["native", "split_preallocated", "block_diagonal"])
 def test_every_direction_is_measured(implementation: str, direction: str) -> None:
     case = Case(groups=2, in_channels=4, out_channels=4, direction=direction, bias=True)
-    record = make_worker().measure(Measure(job(implementation, case), 1))
+    record = make_engine().measure(Measure(job(implementation, case), 1))
     assert record.outcome == "measured", record.detail
 
 
 def test_a_right_implementation_is_measured_with_its_proof_and_telemetry() -> None:
-    record = make_worker().measure(Measure(job(), 2))
+    record = make_engine().measure(Measure(job(), 2))
     assert (record.outcome, record.round, record.detail) == ("measured", 2, "")
     assert record.accuracy is not None
     assert record.accuracy.flow == "isolated"
@@ -78,7 +78,7 @@ def test_a_right_implementation_is_measured_with_its_proof_and_telemetry() -> No
 
 
 def test_memory_and_what_the_machine_did_are_recorded_of_a_measured_job() -> None:
-    record = make_worker().measure(Measure(job(), 1))
+    record = make_engine().measure(Measure(job(), 1))
     assert record.memory is not None
     assert record.memory.result_bytes == 4 * 4 * 4 * 4  # four channels of 4x4 numbers of four bytes
     telemetry = record.timings[0].telemetry
@@ -102,7 +102,7 @@ class Slowing(Native):
 
 
 def test_one_that_grows_slower_is_labelled_and_its_first_launch_is_told_apart() -> None:
-    record = make_worker(Slowing(), target=0.02).measure(Measure(job("slowing"), 1))
+    record = make_engine(Slowing(), target=0.02).measure(Measure(job("slowing"), 1))
     assert record.outcome == "measured", record.detail
     assert "drifting" in record.timings[0].labels
     assert "contended" in record.timings[0].labels  # it sleeps, as one without a core would
@@ -111,7 +111,7 @@ def test_one_that_grows_slower_is_labelled_and_its_first_launch_is_told_apart() 
 
 
 def test_a_wrong_implementation_is_recorded_with_its_error_and_gets_no_time() -> None:
-    record = make_worker(GroupsSwapped()).measure(Measure(job("groups_swapped"), 1))
+    record = make_engine(GroupsSwapped()).measure(Measure(job("groups_swapped"), 1))
     assert record.outcome == "wrong"
     assert record.timings == ()
     assert record.first_launch_s is None
@@ -121,18 +121,18 @@ def test_a_wrong_implementation_is_recorded_with_its_error_and_gets_no_time() ->
 
 
 def test_check_only_proves_and_does_not_time() -> None:
-    record = make_worker(check_only=True).measure(Measure(job(), 1))
+    record = make_engine(check_only=True).measure(Measure(job(), 1))
     assert (record.outcome, record.timings) == ("checked", ())
 
 
 def test_an_unsupported_job_has_its_reason() -> None:
-    record = make_worker().measure(Measure(job("split_stack"), 1))
+    record = make_engine().measure(Measure(job("split_stack"), 1))
     assert (record.outcome, record.detail) == ("unsupported", "computes conv_shuffle, not conv")
 
 
 def test_tf32_does_not_exist_on_the_cpu() -> None:
     tf32 = Case(math_mode="tf32")
-    (reason,) = make_worker().explain(Explain((job(case=tf32),))).reasons
+    (reason,) = make_engine().explain(Explain((job(case=tf32),))).reasons
     assert reason == "math_mode tf32 does not exist on cpu"
 
 
@@ -149,7 +149,7 @@ def test_tf32_does_not_exist_on_the_cpu() -> None:
     ],
 )
 def test_an_exception_becomes_an_outcome(error: Exception, outcome: str) -> None:
-    record = make_worker(Failing(error)).measure(Measure(job("failing"), 1))
+    record = make_engine(Failing(error)).measure(Measure(job("failing"), 1))
     assert record.outcome == outcome
     assert record.detail == f"{type(error).__name__}: {error}"
 
@@ -159,19 +159,19 @@ def test_a_reason_is_one_line_without_home_or_working_directory(
 ) -> None:
     monkeypatch.setenv("HOME", "/somewhere/alice")
     text = f"cannot open /somewhere/alice/x nor {Path.cwd()}/y\nand more"
-    record = make_worker(Failing(OSError(text))).measure(Measure(job("failing"), 1))
+    record = make_engine(Failing(OSError(text))).measure(Measure(job("failing"), 1))
     assert record.detail == "OSError: cannot open ~/x nor ./y"
 
 
 def test_the_next_job_is_measured_after_a_failure() -> None:
-    worker = make_worker(Failing(ValueError("no")))
-    worker.measure(Measure(job("failing"), 1))
-    assert worker.measure(Measure(job(), 1)).outcome == "measured"
+    engine = make_engine(Failing(ValueError("no")))
+    engine.measure(Measure(job("failing"), 1))
+    assert engine.measure(Measure(job(), 1)).outcome == "measured"
 
 
 def test_a_job_that_cannot_fit_is_refused_before_it_takes_the_machine_down() -> None:
     huge = Case(batch=100_000, height=2000, width=2000)
-    record = make_worker().measure(Measure(job(case=huge), 1))
+    record = make_engine().measure(Measure(job(case=huge), 1))
     assert record.outcome == "out_of_memory"
     assert "GiB are free" in record.detail
 
@@ -200,16 +200,16 @@ class Undecided(Native):
     ids=["raises", "ends the process", "wrong type"],
 )
 def test_one_that_does_not_say_what_it_supports_fails_by_name(answer: object, detail: str) -> None:
-    worker = make_worker(Undecided(answer))
-    assert worker.explain(Explain((job("undecided"), job()))).reasons == (None, None)
-    record = worker.measure(Measure(job("undecided"), 1))
+    engine = make_engine(Undecided(answer))
+    assert engine.explain(Explain((job("undecided"), job()))).reasons == (None, None)
+    record = engine.measure(Measure(job("undecided"), 1))
     assert (record.outcome, record.detail) == ("failed", detail)
 
 
 def test_one_from_outside_is_asked_what_it_supports_within_its_job() -> None:
-    worker = make_worker(Undecided("not today"))
-    assert worker.explain(Explain((job("undecided"),))).reasons == (None,)
-    record = worker.measure(Measure(job("undecided"), 1))
+    engine = make_engine(Undecided("not today"))
+    assert engine.explain(Explain((job("undecided"),))).reasons == (None,)
+    record = engine.measure(Measure(job("undecided"), 1))
     assert (record.outcome, record.detail) == ("unsupported", "not today")
 
 
@@ -223,7 +223,7 @@ class Unspeakable(Exception):  # noqa: N818 (it is what it is)
 
 @pytest.mark.parametrize("error", [Unspeakable(), KeyboardInterrupt(), GeneratorExit()])
 def test_whatever_is_raised_is_named_by_its_type(error: BaseException) -> None:
-    record = make_worker(Failing(error)).measure(Measure(job("failing"), 1))
+    record = make_engine(Failing(error)).measure(Measure(job("failing"), 1))
     assert (record.outcome, record.detail) == ("failed", type(error).__name__)
 
 
@@ -372,12 +372,12 @@ class Absent(_Deviant):
 def test_what_is_not_a_function_of_its_inputs_is_wrong_and_harms_no_other(
     deviant: Implementation, words: str
 ) -> None:
-    worker = make_worker(deviant)
-    record = worker.measure(Measure(job("deviant"), 1))
+    engine = make_engine(deviant)
+    record = engine.measure(Measure(job("deviant"), 1))
     assert record.outcome == "wrong"
     assert words in record.detail
     assert record.timings == ()
-    assert worker.measure(Measure(job(), 1)).outcome == "measured"
+    assert engine.measure(Measure(job(), 1)).outcome == "measured"
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -386,7 +386,7 @@ def test_copies_of_one_result_are_found_out_in_every_direction(
     deviant: Implementation, direction: str
 ) -> None:
     case = msgspec.structs.replace(CASE, direction=direction, bias=True)
-    record = make_worker(deviant).measure(Measure(job("deviant", case), 1))
+    record = make_engine(deviant).measure(Measure(job("deviant", case), 1))
     assert record.outcome == "wrong"
     assert record.detail.startswith("after timing, ")
     assert "is the same for other operands: it was computed before" in record.detail
@@ -403,48 +403,48 @@ def test_copies_of_one_result_are_found_out_in_every_direction(
 )
 def test_what_computes_anew_is_measured(deviant: Implementation, direction: str) -> None:
     case = msgspec.structs.replace(CASE, direction=direction)
-    record = make_worker(deviant).measure(Measure(job("deviant", case), 1))
+    record = make_engine(deviant).measure(Measure(job("deviant", case), 1))
     assert (record.outcome, record.detail) == ("measured", "")
 
 
 def test_a_prepare_of_its_own_is_left_as_it_was() -> None:
     delegating, plain = Delegating(), Keeping()
     own = delegating.prepare
-    worker = make_worker(delegating)
-    assert worker.measure(Measure(job("deviant"), 1)).outcome == "measured"
+    engine = make_engine(delegating)
+    assert engine.measure(Measure(job("deviant"), 1)).outcome == "measured"
     assert delegating.prepare == own
-    assert make_worker(plain).measure(Measure(job("deviant"), 1)).outcome == "measured"
+    assert make_engine(plain).measure(Measure(job("deviant"), 1)).outcome == "measured"
     assert "prepare" not in vars(plain)
 
 
 def test_a_result_that_is_the_bias_alone_is_not_called_stale() -> None:
     case = Case(in_channels=2, out_channels=2, height=1, width=1, kernel_size=(1, 1),
                 padding=(1, 1), stride=(2, 2), bias=True)  # fmt: skip
-    assert make_worker().measure(Measure(job(case=case), 1)).outcome == "measured"
+    assert make_engine().measure(Measure(job(case=case), 1)).outcome == "measured"
 
 
 def test_one_that_enters_inference_mode_for_good_harms_no_other() -> None:
-    worker = make_worker(Entering())
-    worker.measure(Measure(job("deviant"), 1))
+    engine = make_engine(Entering())
+    engine.measure(Measure(job("deviant"), 1))
     training = msgspec.structs.replace(CASE, direction="training")
-    assert worker.measure(Measure(job(case=training), 1)).outcome == "measured"
+    assert engine.measure(Measure(job(case=training), 1)).outcome == "measured"
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_an_output_of_another_shape_is_called_so_in_every_direction(direction: str) -> None:
     case = msgspec.structs.replace(CASE, direction=direction)
-    record = make_worker(OfAnotherShape()).measure(Measure(job("deviant", case), 1))
+    record = make_engine(OfAnotherShape()).measure(Measure(job("deviant", case), 1))
     assert record.outcome == "wrong"
     assert record.detail == "output has shape (1, 4, 4, 3) instead of (1, 4, 4, 4)"
 
 
 def test_settings_that_an_implementation_changed_are_put_back() -> None:
-    worker = make_worker(Unsettling())
+    engine = make_engine(Unsettling())
     training = Case(
         groups=2, in_channels=4, out_channels=4, height=6, width=6, direction="training"
     )
-    worker.measure(Measure(job("deviant"), 1))
-    assert worker.measure(Measure(job(case=training), 1)).outcome == "measured"
+    engine.measure(Measure(job("deviant"), 1))
+    assert engine.measure(Measure(job(case=training), 1)).outcome == "measured"
     assert torch.get_default_dtype() == torch.float32
     assert torch.get_num_threads() == 1
     assert torch.ones(1).device == torch.device("cpu")
@@ -454,6 +454,6 @@ def test_settings_that_an_implementation_changed_are_put_back() -> None:
 
 
 def test_a_job_of_an_implementation_that_is_not_installed_is_unsupported() -> None:
-    record = make_worker().measure(Measure(job("gone"), 1))
+    record = make_engine().measure(Measure(job("gone"), 1))
     assert record.outcome == "unsupported"
     assert record.detail == "implementation 'gone' is not installed"

@@ -1,0 +1,279 @@
+"""The engine: proves and times one job after the other, in whatever process it lives."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+import torch
+
+from gconvbench.accuracy import Proof, output_fault, prepared_operands, prove, prove_again
+from gconvbench.cases import parse_case
+from gconvbench.device import (
+    reset_settings,
+    set_math_mode,
+    synchronizer,
+    why_device_lacks,
+    why_memory_lacks,
+    why_unavailable,
+)
+from gconvbench.environment import machine_slug, read_environment
+from gconvbench.failure import one_line, outcome_of
+from gconvbench.implementations import (
+    BUILT_IN_SOURCE,
+    Table,
+    load_table,
+    why_not_its_operation,
+    why_unsupported,
+)
+from gconvbench.labels import device_labels, drift_labels, load_labels
+from gconvbench.memory import memory_of
+from gconvbench.protocol import (
+    Description,
+    Explain,
+    Measure,
+    Ready,
+    Refused,
+    SetUp,
+    Support,
+)
+from gconvbench.records import Job, Memory, Method, Outcome, Record, Timing
+from gconvbench.stopping import MedianPrecision
+from gconvbench.telemetry import Watch
+from gconvbench.timing import Clock, HostClock, take_samples, warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gconvbench.cases import Case
+    from gconvbench.implementations import Launch
+
+__all__ = ["Engine", "start_engine"]
+
+_DECIMALS = 12
+"""Samples are stored to the picosecond."""
+
+
+class Engine:
+    """Answers requests; everything it knows of the run came with `SetUp`.
+
+    Args:
+        device: `cpu`, `cuda` or `cuda:1`.
+        method: how to measure.
+        table: all implementations.
+        passes: exceptions that are not an implementation's, and leave `measure`.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        method: Method,
+        table: Table,
+        *,
+        passes: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        self._device = device
+        self._method = method
+        self._table = table
+        self._passes = passes
+        self._synchronize = synchronizer(device)
+        self._proof: Proof | None = None
+        self._clocks = {mode: _clock(device, mode) for mode in method.cache_modes}
+
+    def explain(self, request: Explain) -> Support:
+        """Why each job is unsupported, if it is.
+
+        Implementations from outside are asked within their own jobs, where it costs one record if
+        they raise, crash or never return.
+        """
+        return Support(tuple(self._known_reason(job) for job in request.jobs))
+
+    def measure(self, request: Measure) -> Record:
+        """Prove and time one job. Whatever else goes wrong is in the record, not an exception."""
+        job, number = request.job, request.round
+        reset_settings(self._method.threads)
+        try:
+            if reason := self._why_unsupported(job):
+                return Record(job=job, round=number, outcome="unsupported", detail=reason)
+            with torch.inference_mode(mode=False), Watch("cpu") as watch:
+                record = self._prove_and_time(job, number)
+        except self._passes:
+            raise
+        except BaseException as error:  # noqa: BLE001 (an implementation may raise anything)
+            return self._failure(job, number, error)
+        return msgspec.structs.replace(record, telemetry=watch.telemetry)
+
+    def _known_reason(self, job: Job) -> str | None:
+        implementation = self._table.implementations.get(job.implementation)
+        if implementation is None or self._table.sources[job.implementation] == BUILT_IN_SOURCE:
+            return self._why_unsupported(job)
+        case = parse_case(job.case)
+        return why_not_its_operation(implementation, case) or why_device_lacks(case, self._device)
+
+    def _why_unsupported(self, job: Job) -> str | None:
+        case = parse_case(job.case)
+        implementation = self._table.implementations.get(job.implementation)
+        if implementation is None:
+            return f"implementation {job.implementation!r} is not installed"
+        reason: object = why_unsupported(implementation, case, self._device)
+        if not isinstance(reason, str | None):
+            message = f"why_unsupported returns {type(reason).__name__} instead of str or None"
+            raise TypeError(message)
+        return reason or why_device_lacks(case, self._device)
+
+    def _prove_and_time(self, job: Job, number: int) -> Record:
+        case = parse_case(job.case)
+        set_math_mode(case.math_mode, self._device)
+        if reason := self._why_no_proof(case):
+            return Record(job=job, round=number, outcome="out_of_memory", detail=reason)
+        with _time_of() as preparing:
+            proof = self._proof or Proof.of(case, device=self._device, seed=self._method.seed)
+        self._proof = proof
+        implementation = self._table.implementations[job.implementation]
+        operands = proof.operands.copy()
+        try:
+            with prepared_operands(implementation) as prepared, _time_of() as first:
+                launch = implementation.launch(case, operands)
+                launch()
+                self._synchronize()
+        except Exception as error:
+            if outcome_of(error) == "failed" and (fault := output_fault(implementation, proof)):
+                return Record(job=job, round=number, outcome="wrong", detail=fault)
+            raise
+        with _time_of() as proving:
+            accuracy = prove(implementation, proof, thorough=self._method.check_only)
+        proof_s = preparing[0] + proving[0]
+        timings: tuple[Timing, ...] = ()
+        memory: Memory | None = None
+        if not accuracy.faults and not self._method.check_only:
+            memory = memory_of(launch, self._device)  # and what the proof displaced comes back
+            self._synchronize()
+            timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
+            with _time_of() as proving_again:
+                faults = prove_again(implementation, proof, launch, operands, prepared)
+            proof_s += proving_again[0]
+            accuracy = msgspec.structs.replace(accuracy, faults=faults)
+        if accuracy.faults:
+            outcome: Outcome = "wrong"
+            timings, memory = (), None
+        else:
+            outcome = "checked" if self._method.check_only else "measured"
+        return Record(
+            job=job,
+            round=number,
+            outcome=outcome,
+            detail="; ".join(accuracy.faults),
+            accuracy=accuracy,
+            proof_s=proof_s,
+            first_launch_s=first[0] if timings else None,
+            timings=timings,
+            memory=memory,
+        )
+
+    def _why_no_proof(self, case: Case) -> str | None:
+        """Forget the proof of another case; the reason where there is no room for a new one."""
+        if self._proof and self._proof.case == case:
+            return None
+        self._proof = None
+        return why_memory_lacks(case, self._device)
+
+    def _time(self, mode: str, clock: Clock, launch: Launch) -> Timing:
+        method = self._method
+        launch_s = warm_up(launch, self._synchronize, time_s=method.warmup_time_s)
+        stopping = MedianPrecision(
+            target=method.target,
+            min_samples=method.min_samples,
+            max_samples=method.max_samples,
+            min_time_s=method.min_time_s,
+            max_time_s=method.max_time_s,
+            tick_s=clock.tick_s / clock.launches_per_sample(launch_s),
+        )
+        with Watch(self._device) as watch:
+            sampling = take_samples(launch, clock, stopping, launch_s=launch_s)
+        labels = (
+            *sampling.labels,
+            *drift_labels(sampling.samples_s, target=method.target),
+            *load_labels(watch.telemetry, on_cpu=self._device == "cpu"),
+            *device_labels(watch.telemetry, target=method.target),
+        )
+        return Timing(
+            cache_mode="cold" if mode == "cold" else "hot",
+            samples_s=tuple(round(sample_s, _DECIMALS) for sample_s in sampling.samples_s),
+            launches_per_sample=sampling.launches_per_sample,
+            target_reached=sampling.target_reached,
+            labels=labels,
+            telemetry=watch.telemetry,
+        )
+
+    def _failure(self, job: Job, number: int, error: BaseException) -> Record:
+        outcome = outcome_of(error)
+        if outcome == "out_of_memory":
+            self._proof = None
+            if self._device != "cpu":
+                torch.cuda.empty_cache()
+        return Record(job=job, round=number, outcome=outcome, detail=one_line(error))
+
+
+@contextmanager
+def _time_of() -> Iterator[list[float]]:
+    """The seconds that the block took, as the only entry of the list once it is left."""
+    taken: list[float] = []
+    start = time.perf_counter()
+    yield taken
+    taken.append(time.perf_counter() - start)
+
+
+def _clock(device: str, mode: str) -> Clock:
+    if device == "cpu":
+        return HostClock()
+    from gconvbench.timing.cuda import CudaEventClock  # noqa: PLC0415 (only where there is a card)
+
+    return CudaEventClock(device, cold=mode == "cold")
+
+
+def _descriptions(table: Table) -> tuple[Description, ...]:
+    usable = [
+        Description(
+            name,
+            found.idea,
+            found.operations,
+            table.sources[name],
+            on_request=found.on_request,
+        )
+        for name, found in table.implementations.items()
+    ]
+    broken = [
+        Description(name, "", (), table.sources[name], problem)
+        for name, problem in table.problems.items()
+    ]
+    return tuple(usable + broken)
+
+
+def start_engine(
+    request: SetUp,
+    *,
+    announce: Callable[[str], object],
+    passes: tuple[type[BaseException], ...] = (),
+) -> tuple[Engine | None, Ready | Refused]:
+    """An engine in this process, and the reply to the request; none where it is refused.
+
+    Args:
+        request: which device, and how to measure.
+        announce: is told what is about to be loaded, for the case that it ends the process.
+        passes: as of `Engine`.
+    """
+    if request.method.cores:
+        os.sched_setaffinity(0, request.method.cores)
+    reset_settings(request.method.threads)  # imports what it needs before the first job
+    if reason := why_unavailable(request.device):
+        return None, Refused(reason)
+    if request.device != "cpu":
+        torch.cuda.set_device(torch.device(request.device).index or 0)
+    table = load_table(announce=announce)
+    announce("all implementations were loaded")
+    environment = read_environment(request.device, threads=request.method.threads)
+    engine = Engine(request.device, request.method, table, passes=passes)
+    return engine, Ready(environment, machine_slug(environment), _descriptions(table))
