@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,14 +87,22 @@ class RunWriter:
         """End a line that an interruption may have torn, so that the next one is whole."""
         self._write(b"\n")
 
-    def finish(self) -> None:
-        """Add the footer: records per outcome and the checksum of everything above."""
-        run = load_run(self.path)
-        counts: dict[str, int] = {}
-        for record in run.records:
-            counts[record.outcome] = counts.get(record.outcome, 0) + 1
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        self.append(Footer(counts=counts, sha256=digest))
+    def finish(self) -> Footer:
+        """Add the footer: records per outcome and the checksum of everything above.
+
+        The file is read line by line, so that a long run needs no more memory than a short one.
+        """
+        digest, counts, seen = hashlib.sha256(), Counter[str](), set[tuple[Job, int]]()
+        with self.path.open("rb") as lines:
+            for raw in lines:
+                digest.update(raw)
+                line = _decoded(raw)
+                if isinstance(line, Record) and (line.job, line.round) not in seen:
+                    seen.add((line.job, line.round))
+                    counts[line.outcome] += 1
+        footer = Footer(counts=dict(counts), sha256=digest.hexdigest())
+        self.append(footer)
+        return footer
 
     def _write(self, data: bytes) -> None:
         try:

@@ -29,11 +29,9 @@ from gconvbench.runner.execute import why_other_environment
 from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from types import FrameType
-
-    from rich.console import Console
 
     from gconvbench.cli.selection import Selection
     from gconvbench.protocol import Description, Ready
@@ -98,7 +96,12 @@ def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> Ex
     stored = load_run(find_run(results, reference))
     if stored.footer is not None:
         _note(f"run {stored.path.stem} is complete; nothing is left to resume")
-        return _finish(stored, json=json)
+        if json:
+            for line in (stored.header, *stored.records, stored.footer):
+                _print_line(line)
+        else:
+            _show(stored)
+        return run_exit_code(stored.footer.counts)
     if stored.header.schema != SCHEMA:
         message = (
             f"run {stored.path.stem} cannot be resumed: it has schema {stored.header.schema}, "
@@ -180,39 +183,33 @@ def _carry_out(
         left = len(open_jobs(header.plan, stored.records))
         with progress(console, left, budget_s=header.method.budget_s) as display:
             observer = _JsonObserver(display) if json else display
-            execute(stored, writer, observer, worker=worker, timeout_s=timeout_s)
+            footer = execute(stored, writer, observer, worker=worker, timeout_s=timeout_s)
     except KeyboardInterrupt:
         _note(f"interrupted; gconvbench run --resume {writer.path.stem} goes on")
         raise
-    return _finish(load_run(writer.path), json=json, already_printed=True)
-
-
-def _finish(stored: Run, *, json: bool, already_printed: bool = False) -> ExitCode:
-    if not json:
-        with tolerate_closed_pipe():
-            _show(stored, make_console(sys.stdout))
-            print(f"stored in {stored.path}")
-    elif already_printed:
-        _print_line(stored.footer)
+    if json:
+        _print_line(footer)
     else:
-        for line in (stored.header, *stored.records, stored.footer):
-            _print_line(line)
-    return run_exit_code(stored.records)
+        _show(load_run(writer.path))
+    return run_exit_code(footer.counts)
 
 
-def _show(stored: Run, console: Console) -> None:
-    """Times, or errors where nothing was to be timed."""
-    if stored.header.method.check_only:
-        print_accuracy(stored, console, earlier=earlier_runs(stored.path.parents[2], stored))
-    else:
-        print_run(stored, console)
+def _show(stored: Run) -> None:
+    """Times, or errors where nothing was to be timed, and where they are stored."""
+    console = make_console(sys.stdout)
+    with tolerate_closed_pipe():
+        if stored.header.method.check_only:
+            print_accuracy(stored, console, earlier=earlier_runs(stored.path.parents[2], stored))
+        else:
+            print_run(stored, console)
+        print(f"stored in {stored.path}")
 
 
-def run_exit_code(records: tuple[Record, ...]) -> ExitCode:
+def run_exit_code(outcomes: Iterable[str]) -> ExitCode:
     """6 with a wrong implementation, 5 with a job, or with all, not measured, else 0."""
-    outcomes = {record.outcome for record in records}
-    codes = [ExitCode.WRONG] if "wrong" in outcomes else []
-    if outcomes & FAILED_OUTCOMES or outcomes == {"unsupported"}:
+    found = set(outcomes)
+    codes = [ExitCode.WRONG] if "wrong" in found else []
+    if found & FAILED_OUTCOMES or found == {"unsupported"}:
         codes.append(ExitCode.NOT_MEASURED)
     return worst(codes)
 

@@ -11,7 +11,7 @@ from gconvbench.runner.schedule import schedule_of
 
 if TYPE_CHECKING:
     from gconvbench.protocol import Ready
-    from gconvbench.records import Environment, Header, Job
+    from gconvbench.records import Environment, Footer, Header, Job
     from gconvbench.store import Run, RunWriter
 
 __all__ = ["Observer", "execute", "why_other_environment"]
@@ -37,8 +37,8 @@ def execute(
     *,
     worker: WorkerProcess,
     timeout_s: float,
-) -> None:
-    """Do whatever of the run's plan is not stored yet, then close the file.
+) -> Footer:
+    """Do whatever of the run's plan is not stored yet, then close the file with the footer.
 
     `worker` is the one that was asked for the plan; it serves the first round that has jobs.
 
@@ -69,7 +69,7 @@ def execute(
     for record in schedule.rest():
         writer.append(record)
         observer.job_done(record)
-    writer.finish()
+    return writer.finish()
 
 
 class _Workers:
