@@ -14,7 +14,7 @@ endif
 .PHONY: bench test format clean
 
 bench: $(READY)
-	$(PY) -m gconvbench run --sweep forum --sweep quick --rounds 5
+	$(PY) -m gconvbench run --sweep forum --sweep quick --rounds 5 --aa native
 
 test: $(READY)
 	$(PY) -m tests.check

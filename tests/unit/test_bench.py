@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import gconvbench
-from gconvbench import notebook, worker
+from gconvbench import engine, notebook
 from gconvbench.cases import Case, case_id
 from gconvbench.errors import InstrumentError, UsageError
 from gconvbench.implementations import BUILT_IN, BUILT_IN_SOURCE, Implementation, Table
@@ -58,7 +58,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., No
     def installed(act: Callable[[], object] = bool) -> None:
         ways = [BUILT_IN[0], BUILT_IN[3], Scripted(act)]
         table = Table({w.name: w for w in ways}, {w.name: BUILT_IN_SOURCE for w in ways})
-        monkeypatch.setattr(worker, "load_table", lambda announce: table)
+        monkeypatch.setattr(engine, "load_table", lambda announce: table)
 
     installed()
     return installed

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import gconvbench
-from gconvbench import worker
+from gconvbench import engine
 from gconvbench.cases import Case
 from gconvbench.implementations import BUILT_IN, Implementation, Table
 from gconvbench.settings import preserved_settings
@@ -104,7 +104,7 @@ def bench_among(error: type[BaseException] | None) -> str:
     """The text of a table of `native` and the vandal, measured among odd settings."""
     vandal = Vandal(error)
     table = Table({one.name: one for one in (BUILT_IN[0], vandal)}, {"native": "", "vandal": ""})
-    module: Any = worker
+    module: Any = engine
     module.load_table = lambda announce: table
     change_settings(odd=True)
     before = seen_settings()
