@@ -87,7 +87,7 @@ def reset_settings(threads: int) -> None:
     torch.set_flush_denormal(False)
     for device in ("cpu", "cuda"):
         torch.set_autocast_enabled(device, False)  # noqa: FBT003
-    torch.use_deterministic_algorithms(False)  # noqa: FBT003
+    torch.set_deterministic_debug_mode("default")  # its other setter imports the compiler: a second
     torch.backends.mkldnn.set_flags(_enabled=True)
     torch.backends.cudnn.enabled = True
     torch.backends.cudnn.benchmark = False

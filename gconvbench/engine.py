@@ -183,19 +183,20 @@ class Engine:
     def _time(self, mode: str, clock: Clock, launch: Launch) -> Timing:
         method = self._method
         launch_s = warm_up(launch, self._synchronize, time_s=method.warmup_time_s)
+        tick_s = clock.tick_s / clock.launches_per_sample(launch_s)
         stopping = MedianPrecision(
             target=method.target,
             min_samples=method.min_samples,
             max_samples=method.max_samples,
             min_time_s=method.min_time_s,
             max_time_s=method.max_time_s,
-            tick_s=clock.tick_s / clock.launches_per_sample(launch_s),
+            tick_s=tick_s,
         )
         with Watch(self._device) as watch:
             sampling = take_samples(launch, clock, stopping, launch_s=launch_s)
         labels = (
             *sampling.labels,
-            *drift_labels(sampling.samples_s, target=method.target),
+            *drift_labels(sampling.samples_s, target=method.target, tick_s=tick_s),
             *load_labels(watch.telemetry, on_cpu=self._device == "cpu"),
             *device_labels(watch.telemetry, target=method.target),
         )
@@ -265,15 +266,15 @@ def start_engine(
         announce: is told what is about to be loaded, for the case that it ends the process.
         passes: as of `Engine`.
     """
-    if request.method.cores:
-        os.sched_setaffinity(0, request.method.cores)
-    reset_settings(request.method.threads)  # imports what it needs before the first job
+    reset_settings(request.method.threads)
     if reason := why_unavailable(request.device):
         return None, Refused(reason)
     if request.device != "cpu":
         torch.cuda.set_device(torch.device(request.device).index or 0)
+    environment = read_environment(request.device, threads=request.method.threads)
+    if request.method.cores:  # after the machine was read, which has all of its cores
+        os.sched_setaffinity(0, request.method.cores)
     table = load_table(announce=announce)
     announce("all implementations were loaded")
-    environment = read_environment(request.device, threads=request.method.threads)
     engine = Engine(request.device, request.method, table, passes=passes)
     return engine, Ready(environment, machine_slug(environment), _descriptions(table))

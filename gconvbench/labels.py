@@ -55,6 +55,8 @@ the same core 50 %."""
 _SHORTEST_SLICE_S = 0.7e-3
 """Linux's smallest time slice (kernel/sched/fair.c, `sysctl_sched_base_slice`): the least that a
 task which takes a core away may use of it."""
+_CLEARLY_MORE = 0.5
+"""The load average counts the worker's own threads, and other tasks that are ready for a moment."""
 _TICK_S = 0.01
 """Stolen time is counted in ticks of a hundredth of a second (proc(5), /proc/stat)."""
 _HELD_BACK = {
@@ -74,26 +76,35 @@ def load_labels(
     """`contended` where others had the cores that the worker needed.
 
     It is so where the worker was ready and had no core, was interrupted or lay idle for more than
-    5 % of the time, where the hypervisor took as much, or where more tasks than there are cores
-    wanted to run during the last minute. A worker that waits for a GPU lies idle by right.
+    5 % of the time, where the hypervisor took as much of all cores, where clearly more tasks than
+    there are cores wanted to run during the last minute, or where another process computed on the
+    GPU. A worker that waits for a GPU lies idle by right.
 
     Args:
         telemetry: of the time while samples were taken.
         on_cpu: whether the work is done by the worker itself.
         online_cores: of the machine, not only the worker's; those of this one by default.
     """
-    wall_s = telemetry.wall_s
+    wall_s, cores = telemetry.wall_s, online_cores or os.cpu_count() or 1
+    busy_s = telemetry.cpu_s if telemetry.main_s is None else telemetry.main_s
     away_s = [
         telemetry.waited_s or 0.0,
         telemetry.involuntary_switches * _SHORTEST_SLICE_S,
-        (telemetry.stolen_s or 0.0) - _TICK_S,
-        wall_s - telemetry.cpu_s if on_cpu else 0.0,
+        ((telemetry.stolen_s or 0.0) - _TICK_S) / cores,
+        wall_s - busy_s if on_cpu else 0.0,
     ]
-    crowded = telemetry.load > (online_cores or os.cpu_count() or 1)
+    crowded = telemetry.load > cores + _CLEARLY_MORE or _shared(telemetry)
     return (CONTENDED,) if crowded or max(away_s) > _LARGEST_SHARE_AWAY * wall_s else ()
 
 
-def drift_labels(samples_s: Sequence[float], *, target: float) -> tuple[str, ...]:
+def _shared(telemetry: Telemetry) -> bool:
+    """Whether processes beside the worker computed on the device."""
+    return any((one.get("compute_processes") or 0) > 1 for one in telemetry.device.values())
+
+
+def drift_labels(
+    samples_s: Sequence[float], *, target: float, tick_s: float = 0.0
+) -> tuple[str, ...]:
     """`drifting` where the last third of the samples is surely and noticeably not like the first.
 
     Noticeably is by more than the target: the median is then not known as well as it seems.
@@ -101,8 +112,9 @@ def drift_labels(samples_s: Sequence[float], *, target: float) -> tuple[str, ...
     Args:
         samples_s: in the order taken.
         target: share of the median.
+        tick_s: the smallest difference that a sample can show.
     """
-    found = drift(samples_s)
+    found = drift(samples_s, tick_s=tick_s)
     if found is None or abs(found.change) <= max(target, found.half_width):
         return ()
     return (DRIFTING,)

@@ -51,7 +51,7 @@ def median_half_width(ordered: Sequence[float]) -> float | None:
 
 
 class Drift(NamedTuple):
-    """How the last samples differ from the first, as shares of the median of all.
+    """How the last samples differ from the first, as shares of the first ones' median.
 
     Attributes:
         change: median of the last over that of the first third, minus 1.
@@ -62,23 +62,29 @@ class Drift(NamedTuple):
     half_width: float
 
 
-def drift(samples_s: Sequence[float]) -> Drift | None:
+def drift(samples_s: Sequence[float], *, tick_s: float = 0.0) -> Drift | None:
     """Compare the first third of the samples with the last; None for fewer than ten.
 
     Of ten to fourteen samples halves of five are compared. Each end's median has its
     order-statistic interval, below ten samples from the smallest to the largest (94 % for five:
-    1 - 2 / 2^5); both together are widened from 95 % to 99 %.
+    1 - 2 / 2^5), and never less than half a tick; both together are widened from 95 % to 99 %.
 
     Args:
         samples_s: in the order taken.
+        tick_s: the smallest difference that a sample can show.
     """
     count = max(len(samples_s) // 3, _FEWEST_FOR_RANKS // 2)
     if len(samples_s) < 2 * count:
         return None
     ends = sorted(samples_s[:count]), sorted(samples_s[-count:])
-    widths = [median_half_width(end) or (end[-1] - end[0]) / 2 for end in ends]
+    widths = [max(_half_width(end), tick_s / 2) for end in ends]
     first, last = map(statistics.median, ends)
     return Drift(last / first - 1, _Z_99 / _Z * math.hypot(*widths) / first)
+
+
+def _half_width(ordered: Sequence[float]) -> float:
+    half_width = median_half_width(ordered)
+    return (ordered[-1] - ordered[0]) / 2 if half_width is None else half_width
 
 
 class Estimate(NamedTuple):
@@ -119,10 +125,13 @@ class Ratio(NamedTuple):
     value: float
     half_width: float | None
 
-    @property
-    def is_clearly_longer(self) -> bool:
-        """Whether the whole interval lies above 1."""
-        return self.half_width is not None and math.log(self.value) > self.half_width
+    def is_clearly_longer(self, floor: float = 0.0) -> bool:
+        """Whether the whole interval lies above 1, and the ratio above the noise floor.
+
+        Args:
+            floor: on the log scale.
+        """
+        return self.half_width is not None and math.log(self.value) > max(self.half_width, floor)
 
 
 def paired_ratio(a_s: Mapping[int, float], b_s: Mapping[int, float]) -> Ratio | None:

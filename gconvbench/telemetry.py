@@ -50,6 +50,7 @@ class Watch:
             load=os.getloadavg()[0],
             waited_s=_difference(before.waited_s, after.waited_s),
             stolen_s=_difference(before.stolen_s, after.stolen_s),
+            main_s=after.main_s - before.main_s,
             device={"before": self._device_before, "after": device} if device else {},
         )
 
@@ -60,13 +61,14 @@ class _Reading(NamedTuple):
     involuntary_switches: int
     waited_s: float | None
     stolen_s: float | None
+    main_s: float
 
 
 def _read(now: Callable[[], float]) -> _Reading:
     waited_s, stolen_s = _waited_s(), _stolen_s()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     cpu_s = usage.ru_utime + usage.ru_stime
-    return _Reading(now(), cpu_s, usage.ru_nivcsw, waited_s, stolen_s)
+    return _Reading(now(), cpu_s, usage.ru_nivcsw, waited_s, stolen_s, time.thread_time())
 
 
 def _waited_s() -> float | None:

@@ -1,10 +1,13 @@
-"""What all tests share: the count of planted faults, reported at the end of a session."""
+"""What all tests share: locks of their own, and the count of planted faults."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Planting(NamedTuple):
@@ -19,6 +22,14 @@ Plantings = dict[Planting, bool]
 """Whether each of the faults that were planted in this session was caught."""
 
 _PLANTINGS = pytest.StashKey[Plantings]()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither wait for a run on this machine nor disturb it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GCONVBENCH_LOCKS", str(tmp_path_factory.mktemp("locks")))
+        yield
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@
 
 Every job is another tiny convolution by the implementation `native`, in one round. Resident memory
 of both processes (VmRSS) is read when a record arrives, at most once a second; its slope is that of
-a straight line through the second half of the jobs. The peak of the runner (VmHWM) includes what
-it does after the last job. Storing is timed afterwards by appending records of this run to another
-file beside it, so with the same file system and size of record.
+a straight line through the second half of the jobs. The command prints records (--json); without
+that the runner loads them all at the end, for the table. Storing is timed afterwards by appending
+records of this run to another file beside it, so with the same file system and size of record.
 """
 
 from __future__ import annotations

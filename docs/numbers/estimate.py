@@ -29,10 +29,8 @@ WAYS = "native,split_concat,im2col_bmm"
 SWEEPS: dict[str, tuple[str, ...]] = {
     "quick, first": ("--sweep", "quick"),
     "quick, again": ("--sweep", "quick"),
-    "quick, 5 rounds": ("--sweep", "quick", "--rounds", "5"),
     "forum": ("--sweep", "forum", "--implementation", WAYS),
     "groups": ("--sweep", "groups", "--rounds", "1", "--implementation", WAYS),
-    "layers, fprop": ("-a", "channels=32..256:x2", "-a", "groups=1..16:x4", "-a", "size=14,28"),
 }
 """What is run, in this order."""
 

@@ -100,13 +100,13 @@ def _jobs(done: Sweep) -> tuple[list[Job], list[Job]]:
 
 
 def _launches_s(record: Record, method: Method) -> float:
-    """The first launch, the warm-up, a chunk to refill the caches, and the samples."""
+    """The first launch, the one for memory, the warm-up, and the samples."""
     total_s = record.first_launch_s or 0.0
     for timing in record.timings:
         launch_s = statistics.fmean(timing.samples_s)
         batches = math.ceil(math.log2(method.warmup_time_s / launch_s + 1))
-        launches = 2 ** max(batches, 1) - 1
-        launches += (len(timing.samples_s) + 1) * timing.launches_per_sample
+        launches = 1 + 2 ** max(batches, 1) - 1
+        launches += len(timing.samples_s) * timing.launches_per_sample
         total_s += launches * launch_s
     return total_s
 

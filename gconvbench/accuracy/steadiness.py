@@ -70,16 +70,15 @@ def poisoned_memory() -> Iterator[None]:
 
     PyTorch ties the first to the second (`torch.utils.deterministic.fill_uninitialized_memory`).
     """
-    was_on = torch.are_deterministic_algorithms_enabled()
-    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    mode = torch.get_deterministic_debug_mode()
     memory: Any = torch.utils.deterministic  # its attribute is made at run time
     was_filled = memory.fill_uninitialized_memory
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each operation without such an algorithm warns
-        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        torch.set_deterministic_debug_mode("warn")
         memory.fill_uninitialized_memory = True
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(mode=was_on, warn_only=only_warned)
+            torch.set_deterministic_debug_mode(mode)
             memory.fill_uninitialized_memory = was_filled

@@ -130,6 +130,7 @@ def list_(
     budget: opt.BudgetOption = None,
     aa: opt.TwinsOption = None,
     threads: opt.ThreadsOption = 1,
+    pin: opt.PinOption = None,
     results: opt.ResultsOption = Path("results"),
     implementations: Annotated[
         bool, typer.Option("--implementations", help="Show the ways of computing it instead.")
@@ -142,6 +143,7 @@ def list_(
     """Show what a run with the same options would do, without running it."""
     from gconvbench.cli import listing
     from gconvbench.cli.selection import select
+    from gconvbench.cli.values import cores
     from gconvbench.planning import make_method
 
     if sweeps:
@@ -158,6 +160,7 @@ def list_(
             cache=cache,
             target=target,
             threads=threads,
+            cores=cores(pin) if pin is not None else (),
             check_only=check_only,
             budget_s=budget,
         ),
@@ -222,7 +225,8 @@ def environment(
 ) -> int:
     """Print the fingerprint of machine and software, which every run stores.
 
-    With --diff, say field by field why that run and this machine, or RUN, may not be compared.
+    With --diff, say field by field why that run and this machine, or RUN, may not be compared; of
+    this machine it is asked with that run's method.
     Fields of the identity and the method must agree; those under test are what a comparison may be
     about; soft ones are worth a warning. What is not known of both is unknown, not different.
 
@@ -239,8 +243,8 @@ def environment(
         return showing.print_environment(side, json=json)
     before = showing.stored_side(diff, results)
     if run is None:
-        device = device or ("cpu" if before.device == "cpu" else None)
-        after = showing.this_side(device, threads=threads)
+        asked = threads if "threads" in _given(context) else None
+        after = showing.this_side_as(before, device, threads=asked)
     return showing.print_diff(before, after, json=json)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from gconvbench.errors import ExitCode, UsageError
 from gconvbench.planning import default_device, make_method
@@ -24,7 +26,14 @@ if TYPE_CHECKING:
 
     from gconvbench.records import Environment, Method
 
-__all__ = ["Side", "print_diff", "print_environment", "stored_side", "this_side"]
+__all__ = [
+    "Side",
+    "print_diff",
+    "print_environment",
+    "stored_side",
+    "this_side",
+    "this_side_as",
+]
 
 _EXIT_CODES = {
     "comparable": ExitCode.FINE,
@@ -49,7 +58,27 @@ def this_side(device: str | None, *, threads: int) -> Side:
     if "," in name:
         message = f"device {name!r}: one at a time, please"
         raise UsageError(message)
-    method = make_method(name, threads=threads)
+    return _asked(name, make_method(name, threads=threads))
+
+
+def this_side_as(before: Side, device: str | None, *, threads: int | None) -> Side:
+    """This machine now, by the method of a stored run where the device and its cores allow that.
+
+    Args:
+        before: the stored run.
+        device: another one than its own.
+        threads: likewise.
+    """
+    name = device or (before.device if before.device == "cpu" else default_device())
+    if name.partition(":")[0] != before.device.partition(":")[0]:
+        return this_side(name, threads=threads or before.method.threads)
+    there = set(before.method.cores) <= os.sched_getaffinity(0)
+    cores = before.method.cores if there else ()
+    method = before.method if threads is None else replace(before.method, threads=threads)
+    return _asked(name, replace(method, cores=cores))
+
+
+def _asked(name: str, method: Method) -> Side:
     with WorkerProcess(name, method) as worker:
         ready = worker.ready
     return Side("this machine now", name, ready.machine, ready.environment, method)

@@ -17,6 +17,7 @@ from gconvbench.report import format as fmt
 from gconvbench.report.case_table import print_unsupported
 from gconvbench.report.console import aligned, make_console
 from gconvbench.runner import Duration, WorkerProcess, estimate_duration, jobs_of
+from gconvbench.runner.schedule import with_sampling_cap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +51,8 @@ def list_cases(  # noqa: PLR0913 (one argument per option)
             reasons = dict(zip(jobs, worker.explain(jobs), strict=True))
             machine = worker.ready.machine
         supported = tuple(job for job, reason in reasons.items() if not reason)
+        if method.budget_s is not None:
+            method = with_sampling_cap(method, jobs=len(supported))
         duration = estimate_duration(
             plan, supported, results=results, machine=machine, method=method
         )
@@ -109,7 +112,8 @@ def _print(
     unsupported = sum(1 for reason in reasons.values() if reason)
     console.print()
     console.print(
-        f"{len(plan.cases)} cases, {duration.total} jobs in {plan.rounds} round(s) on {device}; "
+        f"{len(plan.cases)} cases, {duration.total} jobs in {_rounds_text(plan, duration)} on "
+        f"{device}; "
         f"{unsupported} jobs unsupported, {len(selection.expansion.excluded)} combinations excluded"
     )
     source = (
@@ -117,7 +121,14 @@ def _print(
         if duration.known
         else "assumed: no earlier run on this machine has these jobs"
     )
-    console.print(f"estimated time: {fmt.duration(duration.seconds)} ({source})")
+    limit = "" if duration.at_most_s is None else f", at most {fmt.duration(duration.at_most_s)}"
+    console.print(f"estimated time: {fmt.duration(duration.seconds)}{limit} ({source})")
+
+
+def _rounds_text(plan: Plan, duration: Duration) -> str:
+    return (
+        f"{plan.rounds} round(s)" if duration.at_most_s is None else f"up to {plan.rounds} rounds"
+    )
 
 
 def _print_case(
@@ -168,6 +179,7 @@ def _print_json(
             "device": device,
             "rounds": plan.rounds,
             "estimate_s": duration.seconds,
+            "at_most_s": duration.at_most_s,
             "jobs": duration.total,
             "jobs_known": duration.known,
         }

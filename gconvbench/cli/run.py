@@ -24,7 +24,7 @@ from gconvbench.report.accuracy_table import print_accuracy
 from gconvbench.report.console import make_console
 from gconvbench.report.progress import progress
 from gconvbench.report.table import print_run
-from gconvbench.runner import WorkerProcess, begin_run, device_lock, execute, open_jobs
+from gconvbench.runner import WorkerProcess, begin_run, device_lock, execute, open_jobs, spent_s
 from gconvbench.runner.execute import why_other_environment
 from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
@@ -181,7 +181,9 @@ def _carry_out(
             _print_line(line)
     try:
         left = len(open_jobs(header.plan, stored.records))
-        with progress(console, left, budget_s=header.method.budget_s) as display:
+        budget_s = header.method.budget_s
+        left_s = None if budget_s is None else budget_s - spent_s(header, stored.records)
+        with progress(console, left, budget_s=left_s) as display:
             observer = _JsonObserver(display) if json else display
             footer = execute(stored, writer, observer, worker=worker, timeout_s=timeout_s)
     except KeyboardInterrupt:

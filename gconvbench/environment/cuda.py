@@ -57,16 +57,32 @@ def card_soft(device: str) -> tuple[Field, ...]:
 
 
 def device_telemetry(device: str) -> dict[str, Any]:
-    """Clocks (MHz), power (W), temperature (C) and clock-event reasons now; empty on the CPU."""
+    """What the card does now; empty on the CPU.
+
+    Clocks (MHz), power (W), energy since the driver was loaded (J), temperature (C), clock-event
+    reasons, and how many processes compute on it: how many, not whose.
+    """
     if device == "cpu":
         return {}
     return Reader().read((
         _nvml_field(device, "sm_clock_mhz", "nvmlDeviceGetClockInfo", "NVML_CLOCK_SM"),
         _nvml_field(device, "memory_clock_mhz", "nvmlDeviceGetClockInfo", "NVML_CLOCK_MEM"),
         _nvml_field(device, "power_w", "nvmlDeviceGetPowerUsage", per=1000),
+        _nvml_field(device, "energy_j", "nvmlDeviceGetTotalEnergyConsumption", per=1000),
         _nvml_field(device, "temperature_c", "nvmlDeviceGetTemperature", "NVML_TEMPERATURE_GPU"),
         _nvml_field(device, "clock_event_reasons", "nvmlDeviceGetCurrentClocksEventReasons"),
+        _compute_processes(device),
     ))  # fmt: skip
+
+
+def _compute_processes(device: str) -> Field:
+    function = "nvmlDeviceGetComputeRunningProcesses"
+
+    def read() -> int:
+        nvml = _nvml()
+        return len(getattr(nvml, function)(_handle(nvml, device)))
+
+    return Field("compute_processes", f"NVML {function}", read)
 
 
 def _nvml_field(device: str, name: str, function: str, *constants: str, per: int = 1) -> Field:

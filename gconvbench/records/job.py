@@ -60,6 +60,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes:
         wall_s: duration.
         cpu_s: processor time of the worker over all its threads.
+        main_s: that of its main thread alone, which launches; null in older files.
         involuntary_switches: times the worker was taken off its core.
         load: the system's 1-minute load average afterwards.
         waited_s: how long the worker's main thread was ready to run and had no core; null where
@@ -74,6 +75,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     load: float
     waited_s: float | None = None
     stolen_s: float | None = None
+    main_s: float | None = None
     device: dict[str, Any] = {}
 
 
@@ -143,6 +145,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
         timings: one per cache mode.
         memory: what one launch takes.
         telemetry: what the machine did meanwhile, proof, timing and all.
+        waited_s: how long the runner waited for it, a new worker's start and all.
     """
 
     job: Job
@@ -155,6 +158,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
     timings: tuple[Timing, ...] = ()
     memory: Memory | None = None
     telemetry: Telemetry | None = None
+    waited_s: float | None = None
 
     def __post_init__(self) -> None:
         """A time belongs to a measured job, and every other outcome has a reason."""

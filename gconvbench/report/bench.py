@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gconvbench.report.console import make_console
 from gconvbench.report.html import case_html
-from gconvbench.report.summary import NATIVE, CaseSummary, summarise
+from gconvbench.report.summary import CaseSummary, summarise
 from gconvbench.report.table import print_cases, run_line
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class BenchTable:
             time_s: seconds per launch, the median over rounds of the rounds' medians.
             half_width: of the 95 % interval over rounds, on the log scale: 0.02 is about 2 %.
             rounds: how many it stands on.
-            speedup: time of `native` over this one's; more than 1 is faster than native.
+            speedup: time of `native` over this one's, paired by rounds; more than 1 is
+                faster than native.
             error: the largest relative error of any result and round.
             of_limit: the largest share of its limit that an error took.
             first_launch_s: seconds of the preparation and first launch, the median over rounds.
@@ -122,14 +123,13 @@ class BenchTable:
             "workspace_bytes": row.memory.workspace_bytes if row.memory else None,
             "labels": "; ".join(row.labels),
         }
-        native = next((one.times for one in self._summary.rows if one.implementation == NATIVE), {})
         for mode, estimate in row.times.items():
             yield base | {
                 "cache_mode": mode,
                 "time_s": estimate.median_s,
                 "half_width": estimate.half_width,
                 "rounds": estimate.rounds,
-                "speedup": native[mode].median_s / estimate.median_s if mode in native else None,
+                "speedup": row.speedups.get(mode),
             }
         if not row.times:
             yield base

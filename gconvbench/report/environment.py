@@ -101,7 +101,7 @@ def _listed(names: Sequence[str], what: str) -> str:
 def _shown(value: object, why_unknown: str) -> str:
     if why_unknown:
         return f"unknown: {why_unknown}"
-    text = ", ".join(value) if isinstance(value, tuple) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return text or "none"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.stats import paired_ratio
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ def floor_of(found: Sequence[Floor], time_s: float) -> float:
 def _pairs(run: Run) -> list[tuple[dict[int, float], dict[int, float]]]:
     """Medians by round of each job and its twin, in seconds."""
     medians_s: dict[Job, dict[int, float]] = {}
+    bad = {r.job for r in run.records if r.outcome not in MEASURED_OUTCOMES}
     for record in run.records:
-        if record.timings:
+        if record.timings and record.job not in bad:
             medians_s.setdefault(record.job, {})[record.round] = record.timings[0].median_s
     twins = [job for job in medians_s if job.twin]
     first = {job: msgspec.structs.replace(job, twin=0) for job in twins}

@@ -35,6 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         times: estimate per cache mode; empty unless measured.
         rounds_s: median of each round in the first cache mode.
         speedup: native's time over this one's, in the first cache mode, paired by rounds.
+        speedups: the same in each cache mode.
         speedup_half_width: of its 95 % interval on the log scale; None for a single round.
         first_launch_s: how long preparing and the first launch took, the median over rounds.
         memory: what one launch took, in the round where that was most.
@@ -52,6 +53,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     times: dict[str, Estimate]
     rounds_s: dict[int, float]
     speedup: float | None
+    speedups: dict[str, float]
     speedup_half_width: float | None
     first_launch_s: float | None
     memory: Memory | None
@@ -104,9 +106,10 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
         return len(set.intersection(*(set(row.rounds_s) for row in self.measured)))
 
     def _is_clearly_slower(self, row: Row) -> bool:
-        """Than the fastest, by paired rounds."""
-        ratio = paired_ratio(row.rounds_s, self.measured[0].rounds_s)
-        return ratio is not None and ratio.is_clearly_longer
+        """Than the fastest, by paired rounds and by more than the noise floor."""
+        fastest = self.measured[0]
+        ratio = paired_ratio(row.rounds_s, fastest.rounds_s)
+        return ratio is not None and ratio.is_clearly_longer(fastest.floor)
 
 
 def summarise(run: Run) -> list[CaseSummary]:
@@ -114,8 +117,6 @@ def summarise(run: Run) -> list[CaseSummary]:
     by_case: dict[str, dict[str, list[Record]]] = {}
     floor = functools.partial(floor_of, floors(run))
     for record in run.records:
-        if record.job.twin:
-            continue
         case = by_case.setdefault(record.job.case, {})
         case.setdefault(record.job.implementation, []).append(record)
     return [
@@ -128,7 +129,7 @@ def summarise(run: Run) -> list[CaseSummary]:
 def _summary(
     planned: PlannedCase, records: dict[str, list[Record]], floor: Callable[[float], float]
 ) -> CaseSummary:
-    native = _rounds_s(records.get(NATIVE, []))
+    native = records.get(NATIVE, [])
     rows = [_row(name, found, native, floor) for name, found in records.items()]
     rows.sort(key=lambda row: (not row.times, _first(row).median_s if row.times else 0.0))
     return CaseSummary(planned=planned, case=parse_case(planned.case), rows=tuple(rows))
@@ -137,21 +138,26 @@ def _summary(
 def _row(
     name: str,
     records: list[Record],
-    native: dict[int, float],
+    native: list[Record],
     floor: Callable[[float], float],
 ) -> Row:
     bad = next((record for record in records if record.outcome not in MEASURED_OUTCOMES), None)
     worst = bad or records[0]
-    times = {} if bad else _times(records)
-    rounds_s = _rounds_s(records)
-    speedup = paired_ratio(native, rounds_s)
+    times = {} if bad else _times([record for record in records if not record.job.twin])
+    speedups = {
+        mode: ratio
+        for mode in times
+        if (ratio := paired_ratio(_rounds_s(native, mode), _rounds_s(records, mode)))
+    }
+    speedup = next(iter(speedups.values()), None)
     error, of_limit = _errors(records)
     return Row(
         implementation=name,
         outcome=worst.outcome,
         detail=worst.detail,
         times=times,
-        rounds_s=rounds_s,
+        rounds_s=_rounds_s(records, next(iter(times))) if times else {},
+        speedups={mode: ratio.value for mode, ratio in speedups.items()},
         speedup=speedup.value if speedup else None,
         speedup_half_width=speedup.half_width if speedup else None,
         first_launch_s=_median([r.first_launch_s for r in records]) if times else None,
@@ -163,11 +169,16 @@ def _row(
     )
 
 
-def _rounds_s(records: Sequence[Record]) -> dict[int, float]:
-    """Medians by round in the first cache mode; none where anything went wrong."""
+def _rounds_s(records: Sequence[Record], mode: str) -> dict[int, float]:
+    """Medians by round in a cache mode, not of twins; none where anything went wrong."""
     if any(record.outcome not in MEASURED_OUTCOMES for record in records):
         return {}
-    return {r.round: r.timings[0].median_s for r in records if r.timings}
+    return {
+        record.round: timing.median_s
+        for record in records
+        for timing in record.timings
+        if timing.cache_mode == mode and not record.job.twin
+    }
 
 
 def _errors(records: Sequence[Record]) -> tuple[float | None, float | None]:

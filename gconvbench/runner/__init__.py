@@ -6,7 +6,7 @@ from gconvbench.runner.execute import Observer, execute
 from gconvbench.runner.lock import device_lock
 from gconvbench.runner.order import jobs_of, round_order
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
-from gconvbench.runner.schedule import FEWEST_ROUNDS, open_jobs
+from gconvbench.runner.schedule import FEWEST_ROUNDS, open_jobs, spent_s
 
 __all__ = [
     "FEWEST_ROUNDS",
@@ -22,5 +22,6 @@ __all__ = [
     "make_header",
     "open_jobs",
     "round_order",
+    "spent_s",
     "unsupported_records",
 ]

@@ -8,7 +8,10 @@ import statistics
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from gconvbench.cases import flops, parse_case
+from gconvbench.runner.schedule import FEWEST_ROUNDS
 from gconvbench.store import latest_runs
 
 if TYPE_CHECKING:
@@ -24,6 +27,10 @@ _START_S = 3.0
 """Starting a worker, dominated by importing torch, where no run has told. Assumed."""
 _JOB_S = 0.2
 """One job in one round, where no run has told. Assumed."""
+_WORK = ("check_only", "cache_modes", "threads")
+"""Where these differ, a run says nothing of another method's jobs."""
+_SAMPLING = ("target", "max_time_s", "warmup_time_s")
+"""Where these are the same, jobs take as long; others are asked only where there are none."""
 _NEAREST = 5
 """A job that was never measured counts as the median of so many that are most like it."""
 _POWER_OF_WORK = 0.4
@@ -32,34 +39,52 @@ between the jobs of the sweeps quick and forum on one CPU."""
 
 
 class Duration(NamedTuple):
-    """An estimate in seconds, and how many of the jobs it knows from earlier runs."""
+    """How long a run will take.
+
+    Attributes:
+        seconds: the estimate; with a budget of the rounds that it has in any case.
+        known: how many of the jobs were measured on this machine before.
+        total: how many jobs there are.
+        at_most_s: the budget; None without one.
+    """
 
     seconds: float
     known: int
     total: int
+    at_most_s: float | None = None
 
 
 def estimate_duration(
     plan: Plan, supported: Sequence[Job], *, results: Path, machine: str, method: Method
 ) -> Duration:
-    """Sum over supported jobs and rounds, and the workers' starts; at most the method's budget.
+    """Sum over supported jobs and rounds, and the workers' starts.
 
     A job never measured here counts as those most like it, by work, way of computing it,
     direction, dtype and groups, scaled to its work.
     """
-    runs = [run for run in latest_runs(results, machine) if _is_alike(run.header.method, method)]
+    found = [run for run in latest_runs(results, machine) if _is_alike(run, method, _WORK)]
+    runs = [run for run in found if _is_alike(run, method, _SAMPLING)] or found
     seen = _walls_s(runs)
     starts = [run.header.start_s for run in runs if run.header.start_s is not None]
-    per_round = sum(seen[job] if job in seen else _guess_s(job, seen) for job in supported)
+    per_round = sum(_known_s(job, seen) or _guess_s(job, seen) for job in supported)
     per_round += statistics.median(starts) if starts else _START_S
-    total_s = min(plan.rounds * per_round, method.budget_s or math.inf)
-    return Duration(total_s, sum(job in seen for job in supported), len(supported))
+    rounds = plan.rounds if method.budget_s is None else min(plan.rounds, FEWEST_ROUNDS)
+    return Duration(
+        seconds=min(rounds * per_round, method.budget_s or math.inf),
+        known=sum(_known_s(job, seen) is not None for job in supported),
+        total=len(supported),
+        at_most_s=method.budget_s,
+    )
 
 
-def _is_alike(before: Method, now: Method) -> bool:
-    """Whether jobs take as long by one method as by the other."""
-    fields = ("check_only", "cache_modes", "target", "threads")
-    return all(getattr(before, field) == getattr(now, field) for field in fields)
+def _is_alike(run: Run, method: Method, fields: Sequence[str]) -> bool:
+    """Whether the run's method has the same values in these fields."""
+    return all(getattr(run.header.method, one) == getattr(method, one) for one in fields)
+
+
+def _known_s(job: Job, seen: dict[Job, float]) -> float | None:
+    """What the job took, or its twin."""
+    return seen.get(job) or seen.get(msgspec.structs.replace(job, twin=0))
 
 
 def _walls_s(runs: Sequence[Run]) -> dict[Job, float]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Protocol, Self
+
+import msgspec
 
 from gconvbench.errors import NotComparableError
 from gconvbench.records import Record, differences
@@ -88,16 +91,18 @@ class _Workers:
 
     def measure(self, job: Job, number: int) -> Record:
         """One record, whatever happens to the worker."""
+        start = time.perf_counter()
         worker = self._worker or self._start()
         try:
             record = worker.measure(job, number, timeout_s=self._timeout_s)
         except WorkerLostError as error:
             self._close(kill=True)
             reason = f"the worker {error}"
-            return Record(job=job, round=number, outcome=error.outcome, detail=reason)
-        if record.outcome == "crashed":
-            self._close(kill=False)
-        return record
+            record = Record(job=job, round=number, outcome=error.outcome, detail=reason)
+        else:
+            if record.outcome == "crashed":
+                self._close(kill=False)
+        return msgspec.structs.replace(record, waited_s=round(time.perf_counter() - start, 6))
 
     def _start(self) -> WorkerProcess:
         self._worker = WorkerProcess(self._header.device, self._header.method)

@@ -106,7 +106,7 @@ class WorkerProcess:
 
     def set_up(self, method: Method) -> None:
         """Measure by another method from now on; threads and cores stay as they were."""
-        self.ready = self._set_up(method)
+        self._set_up(method)
 
     def explain(self, jobs: tuple[Job, ...]) -> tuple[str | None, ...]:
         """Per job the reason why it is unsupported, or None.

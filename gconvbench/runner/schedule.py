@@ -12,7 +12,7 @@ from gconvbench.runner.order import jobs_of, round_order
 from gconvbench.stats import estimate_over_rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from gconvbench.records import Header, Job, Method, Plan
 
@@ -23,6 +23,7 @@ __all__ = [
     "WithinBudget",
     "open_jobs",
     "schedule_of",
+    "spent_s",
     "with_sampling_cap",
 ]
 
@@ -46,7 +47,7 @@ class Schedule(Protocol):
         """Records of the jobs that never had a turn."""
 
 
-def schedule_of(header: Header, records: Iterable[Record]) -> Schedule:
+def schedule_of(header: Header, records: Sequence[Record]) -> Schedule:
     """What the run's method asks for."""
     if header.method.budget_s is None:
         return FixedRounds(header, records)
@@ -109,7 +110,7 @@ class WithinBudget:
     """
 
     def __init__(
-        self, header: Header, records: Iterable[Record], now: Callable[[], float] = time.monotonic
+        self, header: Header, records: Sequence[Record], now: Callable[[], float] = time.monotonic
     ) -> None:
         assert header.method.budget_s is not None  # noqa: S101 (it is why this is used)
         self._plan = header.plan
@@ -121,19 +122,21 @@ class WithinBudget:
         self._jobs: dict[str, list[Job]] = {}
         for job in jobs_of(header.plan):
             self._jobs.setdefault(job.case, []).append(job)
-        self._medians_s: dict[Job, dict[int, float]] = {}
+        self._medians_s: dict[tuple[Job, str], list[float]] = {}
         self._walls_s: dict[Job, float] = {}
         for record in records:
             self.add(record)
-        spent_s = sum(r.telemetry.wall_s for r in records if r.telemetry)
-        rounds = max((number for _, number in self._done), default=1)
-        self._end = now() + header.method.budget_s - spent_s - rounds * self._start_s
+        self._end = now() + header.method.budget_s - spent_s(header, records)
 
     def round(self, number: int) -> list[Job]:
-        """The jobs of the cases that are worth it and fit into what is left."""
+        """The jobs of the cases that are worth it and fit into what is left.
+
+        A case that an interruption left in the middle of this round is finished, worth it or not.
+        """
         left_s = self._end - self._now() - (self._start_s if number > 1 else 0.0)
-        chosen: set[str] = set()
-        for case in sorted(self._wide_cases(number), key=self._width, reverse=True):
+        chosen = {job.case for job, done in self._done if done == number}
+        wide = [case for case in self._wide_cases(number) if case not in chosen]
+        for case in sorted(wide, key=self._width, reverse=True):
             wall_s = self._wall_s(case)
             if wall_s <= left_s:
                 chosen.add(case)
@@ -150,9 +153,9 @@ class WithinBudget:
         self._done.add((record.job, record.round))
         if record.outcome not in MEASURED_OUTCOMES:
             self._settled.add(record.job)
-        if record.timings:
-            medians = self._medians_s.setdefault(record.job, {})
-            medians[record.round] = record.timings[0].median_s
+        for timing in record.timings:
+            medians_s = self._medians_s.setdefault((record.job, timing.cache_mode), [])
+            medians_s.append(timing.median_s)
         if record.telemetry:
             self._walls_s[record.job] = record.telemetry.wall_s
 
@@ -179,9 +182,10 @@ class WithinBudget:
     def _width(self, case: str) -> float:
         """The widest interval among the case's jobs, in units of the target."""
         widths = [
-            estimate_over_rounds(list(self._medians_s[job].values())).half_width
+            estimate_over_rounds(self._medians_s[job, mode]).half_width
             for job in self._jobs[case]
-            if job in self._medians_s and job not in self._settled
+            for mode in self._method.cache_modes
+            if (job, mode) in self._medians_s and job not in self._settled
         ]
         return max((width for width in widths if width is not None), default=0.0) / (
             self._method.target
@@ -191,6 +195,15 @@ class WithinBudget:
         """What the case took last; nothing before its first round."""
         open_ones = [job for job in self._jobs[case] if job not in self._settled]
         return sum(self._walls_s.get(job, 0.0) for job in open_ones)
+
+
+def spent_s(header: Header, records: Sequence[Record]) -> float:
+    """What a run has taken of its budget, in seconds: the first start, and the waiting for jobs.
+
+    The first job of a later round bears the start of its worker.
+    """
+    waited_s = sum(record.waited_s for record in records if record.waited_s is not None)
+    return waited_s + (header.start_s or 0.0)
 
 
 def with_sampling_cap(method: Method, *, jobs: int) -> Method:

@@ -157,3 +157,20 @@ def hostile_checkout(folder: Path) -> None:
             ["git", *arguments],  # noqa: S607
             cwd=folder, check=True, env={"PATH": os.environ["PATH"], "HOME": str(folder)},
         )  # fmt: skip
+
+
+def test_a_pinned_run_of_this_machine_is_comparable_with_it(gconvbench: Command) -> None:
+    core = min(os.sched_getaffinity(0))
+    done = gconvbench(
+        "run", *SMALL, "--implementation", "native", "--rounds", "1", "--pin", str(core),
+        "--target", "30%", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    compared = gconvbench("environment", "--diff", "latest")
+    assert compared.code == 0, compared.out + compared.err
+    assert "comparable: identity and method agree" in compared.out
+    unpinned = gconvbench("run", *SMALL, "--implementation", "native", "--rounds", "1", "--json")
+    assert unpinned.lines[0]["machine"] == done.lines[0]["machine"]
+    against = gconvbench("environment", "latest", "--diff", "latest~1")
+    assert against.code == 4
+    assert f"cores   {core}" in " ".join(against.out.split()).replace("cores ", "cores   ")

@@ -87,27 +87,62 @@ def test_memory_and_what_the_machine_did_are_recorded_of_a_measured_job() -> Non
     assert 0 < telemetry.wall_s < record.telemetry.wall_s
 
 
-class Slowing(Native):
-    """Takes longer from launch to launch, the first time longest of all."""
+class ScriptedClock:
+    """Readings as scripted, whatever is launched."""
 
-    name = "slowing"
+    tick_s = 0.0
+
+    def __init__(self, *samples_s: float) -> None:
+        self._samples_s = iter(samples_s)
+
+    def launches_per_sample(self, launch_s: float) -> int:
+        return 1
+
+    def chunk(self, launch: object, launches: int) -> tuple[float]:
+        return (next(self._samples_s),)
+
+    def labels(self) -> tuple[str, ...]:
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("samples_s", "labels"),
+    [
+        ([1.0] * 10, set()),
+        ([1.0 + n / 100 for n in range(12)], {"drifting", "target not reached"}),
+        ([1.0, 9.0, 9.0, 1.0] * 3, {"target not reached"}),
+    ],
+    ids=["steady", "rising", "unsteady"],
+)
+def test_labels_follow_the_clock(samples_s: list[float], labels: set[str]) -> None:
+    engine = make_engine(target=0.02)
+    engine._clocks = {"hot": ScriptedClock(*samples_s)}
+    record = engine.measure(Measure(job(), 1))
+    assert record.outcome == "measured", record.detail
+    assert record.timings[0].samples_s == tuple(samples_s)
+    assert set(record.timings[0].labels) - {"contended"} == labels
+
+
+class Sleeping(Native):
+    """Sleeps in each launch, and longer in the first."""
+
+    name = "sleeping"
 
     def __init__(self) -> None:
         self._launches = 0
 
     def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        time.sleep(1e-4 * self._launches if self._launches else 0.05)
+        time.sleep(0.002 if self._launches else 0.05)
         self._launches += 1
         return super().forward(case, x, weight, bias)
 
 
-def test_one_that_grows_slower_is_labelled_and_its_first_launch_is_told_apart() -> None:
-    record = make_engine(Slowing(), target=0.02).measure(Measure(job("slowing"), 1))
+def test_one_that_lies_idle_is_labelled_and_its_first_launch_is_told_apart() -> None:
+    record = make_engine(Sleeping()).measure(Measure(job("sleeping"), 1))
     assert record.outcome == "measured", record.detail
-    assert "drifting" in record.timings[0].labels
-    assert "contended" in record.timings[0].labels  # it sleeps, as one without a core would
+    assert "contended" in record.timings[0].labels  # as one without a core would be
     assert record.first_launch_s is not None
-    assert record.first_launch_s > 0.05
+    assert record.first_launch_s >= 0.05
 
 
 def test_a_wrong_implementation_is_recorded_with_its_error_and_gets_no_time() -> None:

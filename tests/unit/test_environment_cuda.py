@@ -50,6 +50,8 @@ NVML = {
     "nvmlSystemGetDriverVersion": lambda: "570.86.15",
     "nvmlDeviceGetClockInfo": lambda handle, kind: {1: 345, 2: 2619}[kind],
     "nvmlDeviceGetPowerUsage": lambda handle: 71500,
+    "nvmlDeviceGetTotalEnergyConsumption": lambda handle: 12500,
+    "nvmlDeviceGetComputeRunningProcesses": lambda handle: ["one", "other"],
     "nvmlDeviceGetTemperature": lambda handle, kind: 31,
     "nvmlDeviceGetCurrentClocksEventReasons": lambda handle: 1,
 }
@@ -138,6 +140,8 @@ def test_telemetry_has_units(nvml: SimpleNamespace) -> None:
         "sm_clock_mhz": 345,
         "memory_clock_mhz": 2619,
         "power_w": 71.5,
+        "energy_j": 12.5,
         "temperature_c": 31,
         "clock_event_reasons": 1,
+        "compute_processes": 2,
     }

@@ -28,7 +28,7 @@ ASSUMED = pytest.approx((2 * (3 * 0.2 + 3), 0, 3))
 
 def estimate(results: Path, **changes: Any) -> Duration:
     """Of `PLAN`, by the fakes' method with changes."""
-    fields = {"check_only", "target", "threads", "budget_s"}
+    fields = {"check_only", "cache_modes", "target", "threads", "max_time_s", "budget_s"}
     method = {name: changes.pop(name) for name in fields & changes.keys()}
     asked: dict[str, Any] = {
         "results": results,
@@ -51,7 +51,7 @@ def remember(results: Path, run: str, *, finished: bool = True, **header: Any) -
 
 
 def test_without_earlier_runs_every_job_is_assumed(tmp_path: Path) -> None:
-    assert estimate(tmp_path) == ASSUMED
+    assert estimate(tmp_path)[:3] == ASSUMED
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -59,12 +59,12 @@ def test_known_jobs_count_as_before_and_others_as_the_median(
     tmp_path: Path, *, finished: bool
 ) -> None:
     remember(tmp_path, "2025-1", finished=finished)
-    assert estimate(tmp_path) == pytest.approx((2 * (10 + 20 + 20 + 3), 2, 3))
+    assert estimate(tmp_path)[:3] == pytest.approx((2 * (10 + 20 + 20 + 3), 2, 3))
 
 
 def test_the_start_of_a_worker_is_learnt(tmp_path: Path) -> None:
     remember(tmp_path, "2025-1", start_s=7.0)
-    assert estimate(tmp_path) == pytest.approx((2 * (10 + 20 + 20 + 7), 2, 3))
+    assert estimate(tmp_path)[:3] == pytest.approx((2 * (10 + 20 + 20 + 7), 2, 3))
 
 
 def test_a_job_counts_as_the_mean_of_its_rounds(tmp_path: Path) -> None:
@@ -78,34 +78,59 @@ def test_a_job_counts_as_the_mean_of_its_rounds(tmp_path: Path) -> None:
 
 def test_only_supported_jobs_count(tmp_path: Path) -> None:
     remember(tmp_path, "2025-1")
-    assert estimate(tmp_path, supported=jobs_of(PLAN)[1:2]) == pytest.approx((2 * (20 + 3), 1, 1))
-    assert estimate(tmp_path, supported=()) == pytest.approx((2 * 3, 0, 0))
+    assert estimate(tmp_path, supported=jobs_of(PLAN)[1:2])[:3] == pytest.approx(
+        (2 * (20 + 3), 1, 1)
+    )
+    assert estimate(tmp_path, supported=())[:3] == pytest.approx((2 * 3, 0, 0))
 
 
 def test_the_latest_run_that_knows_a_job_is_believed(tmp_path: Path) -> None:
     remember(tmp_path, "2025-3")
     remember(tmp_path, "2024-1")
     store_run(tmp_path, [make_record("c", telemetry=make_telemetry(5.0))], run="2026")
-    assert estimate(tmp_path) == pytest.approx((2 * (30 + 60 + 5 + 3), 3, 3))
+    assert estimate(tmp_path)[:3] == pytest.approx((2 * (30 + 60 + 5 + 3), 3, 3))
 
 
 def test_other_machines_and_other_work_say_nothing(tmp_path: Path) -> None:
     remember(tmp_path, "2025-1", machine="another")
     remember(tmp_path, "2025-2", check_only=True)
-    assert estimate(tmp_path) == ASSUMED
+    assert estimate(tmp_path)[:3] == ASSUMED
     assert estimate(tmp_path, check_only=True).known == 2
     assert estimate(tmp_path, machine="another").known == 2
 
 
-@pytest.mark.parametrize("change", [{"target": 0.01}, {"threads": 2}])
-def test_another_method_says_nothing(tmp_path: Path, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize("change", [{"threads": 2}, {"cache_modes": ("cold",)}])
+def test_other_work_by_another_method_says_nothing(tmp_path: Path, change: dict[str, Any]) -> None:
     remember(tmp_path, "2025-1")
-    assert estimate(tmp_path, **change) == ASSUMED
+    assert estimate(tmp_path, **change)[:3] == ASSUMED
 
 
-def test_a_budget_is_the_most_that_it_can_take(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"target": 0.01}, {"max_time_s": 0.1}])
+def test_runs_that_sampled_in_another_way_are_asked_only_where_there_are_no_others(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
     remember(tmp_path, "2025-1")
-    assert estimate(tmp_path, budget_s=30.0) == pytest.approx((30, 2, 3))
+    assert estimate(tmp_path, **change).seconds == pytest.approx(2 * (10 + 20 + 20 + 3))
+    method = replace(make_header().method, **change)
+    store_run(
+        tmp_path, [make_record("a", telemetry=make_telemetry(1.0))], run="2024", method=method
+    )
+    assert estimate(tmp_path, **change).seconds == pytest.approx(2 * (1 + 1 + 1 + 3))
+
+
+def test_with_a_budget_it_is_the_fewest_rounds_and_the_budget_is_the_most(tmp_path: Path) -> None:
+    remember(tmp_path, "2025-1")
+    plan = make_plan(implementations=("a",), rounds=20)
+    assert estimate(tmp_path, plan=plan, budget_s=3600.0) == pytest.approx(
+        (3 * (10 + 3), 1, 1, 3600)
+    )
+    assert estimate(tmp_path, plan=plan, budget_s=30.0) == pytest.approx((30, 1, 1, 30))
+
+
+def test_a_twin_takes_as_long_as_its_first(tmp_path: Path) -> None:
+    remember(tmp_path, "2025-1")
+    plan = replace(make_plan(implementations=("a",)), twins=("a",))
+    assert estimate(tmp_path, plan=plan)[:3] == pytest.approx((10 + 10 + 3, 2, 2))
 
 
 def test_a_job_never_seen_counts_as_those_most_like_it_scaled_to_its_work(tmp_path: Path) -> None:
@@ -136,4 +161,4 @@ def test_a_run_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 
 def test_records_without_telemetry_say_nothing(tmp_path: Path) -> None:
     store_run(tmp_path, [make_record("a", outcome="crashed")])
-    assert estimate(tmp_path) == ASSUMED
+    assert estimate(tmp_path)[:3] == ASSUMED

@@ -27,13 +27,14 @@ def test_a_quiet_machine_earns_no_label() -> None:
 @pytest.mark.parametrize(
     ("enough", "too_much"),
     [
+        ({"main_s": 0.9501, "cpu_s": 1.9}, {"main_s": 0.949, "cpu_s": 1.9}),
         ({"waited_s": 0.05}, {"waited_s": 0.0501}),
         ({"involuntary_switches": 71}, {"involuntary_switches": 72}),
-        ({"stolen_s": 0.06}, {"stolen_s": 0.07}),
+        ({"stolen_s": 0.21}, {"stolen_s": 0.211}),  # a tick, and 5 % of four cores
         ({"cpu_s": 0.9501}, {"cpu_s": 0.949}),
-        ({"load": 4.0}, {"load": 4.01}),
+        ({"load": 4.5}, {"load": 4.51}),
     ],
-    ids=["waited", "interrupted", "stolen", "idle", "crowded"],
+    ids=["its threads hide it", "waited", "interrupted", "stolen", "idle", "crowded"],
 )
 def test_each_sign_of_others_is_enough(enough: dict[str, Any], too_much: dict[str, Any]) -> None:
     assert load(**enough) == ()
@@ -43,6 +44,16 @@ def test_each_sign_of_others_is_enough(enough: dict[str, Any], too_much: dict[st
 def test_a_worker_may_lie_idle_while_a_gpu_works() -> None:
     assert load(cpu_s=0.1, on_cpu=False) == ()
     assert load(cpu_s=0.1, waited_s=0.2, on_cpu=False) == ("contended",)
+
+
+@pytest.mark.parametrize(
+    ("processes", "labels"), [(None, ()), (0, ()), (1, ()), (2, ("contended",))]
+)
+def test_another_process_on_the_card_is_said(
+    processes: int | None, labels: tuple[str, ...]
+) -> None:
+    device = {"before": {}, "after": {"compute_processes": processes}}
+    assert load(device=device, on_cpu=False) == labels
 
 
 def test_what_the_system_does_not_tell_earns_nothing() -> None:

@@ -16,11 +16,9 @@ from gconvbench.runner.schedule import (
     schedule_of,
     with_sampling_cap,
 )
-from tests.fakes import SMALL, make_header, make_plan, make_record, make_telemetry
+from tests.fakes import SMALL, make_header, make_plan, make_record, make_telemetry, make_timing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from gconvbench.records import Header, Record
 
 CASES = [replace(SMALL, batch=batch) for batch in (1, 2, 3)]
@@ -45,7 +43,7 @@ def header(budget_s: float | None = None, *, rounds: int = 20, **plan: Any) -> H
 def measured(job: Job, number: int, time_s: float = 1e-3, wall_s: float = 1.0) -> Record:
     return make_record(
         job.implementation, case=job.case, number=number, time_s=time_s,
-        telemetry=make_telemetry(wall_s),
+        telemetry=make_telemetry(wall_s), waited_s=wall_s,
     )  # fmt: skip
 
 
@@ -134,13 +132,46 @@ def test_a_job_that_failed_is_not_asked_again_and_its_case_goes_on() -> None:
 
 def test_a_resumed_run_has_spent_what_its_records_took() -> None:
     time = Time()
-    stored: Iterable[Record] = [measured(job, 1) for job in jobs_of(header().plan)[:4]]
+    stored = [measured(job, 1) for job in jobs_of(header().plan)[:4]]
     schedule = WithinBudget(header(2 + 4 + 2.5), stored, now=time)
     left = schedule.round(1)
     assert len(left) == 2
     assert not schedule.is_spent()
     time.now_s += 2.6
     assert schedule.is_spent()
+
+
+def test_a_failure_that_took_long_is_spent_too() -> None:
+    job = jobs_of(header().plan)[0]
+    hung = replace(
+        make_record(job.implementation, case=job.case, outcome="timed_out"), waited_s=600.0
+    )
+    assert WithinBudget(header(500.0), [hung], now=Time()).is_spent()
+
+
+def test_a_case_interrupted_in_a_later_round_is_finished_before_anything_is_judged() -> None:
+    done = [measured(job, n, 1e-3) for n in (1, 2, 3) for job in jobs_of(header().plan)]
+    wide = jobs_of(header().plan)[0]
+    partial = measured(wide, 4, 1e-3)
+    schedule = WithinBudget(header(1000.0), [*done, partial], now=Time())
+    assert [(job.case, job.implementation) for job in schedule.round(4)] == [
+        (wide.case, "split_concat")
+    ]
+    assert schedule.round(5) == []
+
+
+@pytest.mark.parametrize("mode", ["hot", "cold"])
+def test_the_widest_interval_of_all_cache_modes_counts(mode: str) -> None:
+    made = header(1000.0)
+    made = replace(made, method=replace(made.method, cache_modes=("cold", "hot")))
+    schedule = WithinBudget(made, [], now=Time())
+    for number, factor in ((1, 1.0), (2, 1.2), (3, 0.8)):
+        for job in schedule.round(number):
+            times_s = {"hot": 1e-3, "cold": 2e-3}
+            times_s[mode] *= factor if job.case == IDS[1] else 1.0
+            timings = tuple(make_timing(s, mode=m) for m, s in times_s.items())  # type: ignore[arg-type]
+            schedule.add(replace(measured(job, number), timings=timings))
+    assert {job.case for job in schedule.round(4)} == {IDS[1]}
 
 
 @pytest.mark.parametrize(

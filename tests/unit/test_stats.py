@@ -81,7 +81,7 @@ def test_what_slows_both_jobs_of_a_round_cancels_in_their_ratio() -> None:
     assert ratio is not None
     assert ratio.value == pytest.approx(1.25)
     assert ratio.half_width == pytest.approx(0, abs=1e-12)
-    assert ratio.is_clearly_longer
+    assert ratio.is_clearly_longer()
 
 
 def test_only_common_rounds_are_paired() -> None:
@@ -89,7 +89,7 @@ def test_only_common_rounds_are_paired() -> None:
     assert ratio is not None
     assert ratio.value == pytest.approx(4)
     assert ratio.half_width == pytest.approx(12.7062 * math.log(2), rel=1e-9)
-    assert not ratio.is_clearly_longer
+    assert not ratio.is_clearly_longer()
     assert paired_ratio({1: 1.0, 2: 4.0}, {2: 1.0, 3: 1.0}) == (4.0, None)
     assert paired_ratio({}, {}) is None
 
@@ -113,7 +113,7 @@ def test_the_interval_of_a_ratio_covers_the_truth_as_often_as_it_claims(rounds: 
 def test_a_ratio_of_one_round_is_clearly_nothing() -> None:
     ratio = paired_ratio({1: 9.0}, {1: 1.0})
     assert ratio is not None
-    assert not ratio.is_clearly_longer
+    assert not ratio.is_clearly_longer()
 
 
 def noisy(count: int, generator: random.Random, *, rise: float = 0.0) -> list[float]:
@@ -141,6 +141,25 @@ def test_a_drift_is_the_last_third_against_the_first() -> None:
     assert found is not None
     assert found.change == pytest.approx(0.5)
     assert found.half_width == 0.0
+
+
+def test_equal_readings_are_known_exactly_but_for_the_tick() -> None:
+    samples_s = [1.0] * 20 + [1.02] * 10
+    exact, coarse = drift(samples_s), drift(samples_s, tick_s=0.03)
+    assert exact is not None
+    assert coarse is not None
+    assert exact.half_width == 0.0
+    assert coarse.half_width > coarse.change
+    outlier = drift([*[1.0] * 20, *[1.0] * 20, *[1.02] * 19, 9.0])
+    assert outlier is not None
+    assert outlier.change > outlier.half_width
+
+
+def test_a_ratio_below_the_noise_floor_is_not_clear() -> None:
+    ratio = paired_ratio({1: 1.02, 2: 1.02}, {1: 1.0, 2: 1.0})
+    assert ratio is not None
+    assert ratio.is_clearly_longer(0.01)
+    assert not ratio.is_clearly_longer(0.03)
 
 
 def test_few_samples_are_compared_by_halves_and_fewer_not_at_all() -> None:

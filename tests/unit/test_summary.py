@@ -247,7 +247,7 @@ def test_an_implementation_that_was_faster_in_every_common_round_is_not_called_s
     ratio = paired_ratio({1: 1.98, 2: 2.97}, {1: 2.0, 2: 3.0, 3: 1.0})
     assert ratio is not None
     assert ratio.value < 1
-    assert not ratio.is_clearly_longer
+    assert not ratio.is_clearly_longer()
 
 
 def test_a_network_with_two_sizes_of_one_layer_has_no_single_total() -> None:

@@ -33,6 +33,7 @@ def test_a_watch_tells_what_happened_between_entry_and_exit(
     assert found.waited_s == pytest.approx(0.25)
     assert found.stolen_s == pytest.approx(0.5)
     assert found.cpu_s >= 0
+    assert found.main_s is not None
     assert found.involuntary_switches >= 0
 
 
