@@ -25,9 +25,9 @@ _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _RESET_HIGH_WATER_MARK = "5"
 """proc(5), /proc/pid/clear_refs: the peak resident set size starts again from the present one."""
-_UNEVEN_PAGES = 32
-"""Linux counts resident pages per core, and adds them up only from so many on, at the least
-(lib/percpu_counter.c, `percpu_counter_batch`)."""
+_FEWEST_UNEVEN_PAGES = 32
+"""Linux counts resident pages per core, and adds them up only from so many on, or from twice the
+number of cores (lib/percpu_counter.c, `percpu_counter_batch`)."""
 
 
 def memory_of(launch: Launch, device: str) -> Memory:
@@ -66,9 +66,15 @@ def _on_cpu(launch: Launch) -> Memory:
     return Memory(
         peak_bytes=None if before is None or after is None else max(0, after - before),
         result_bytes=_bytes_of(results),
-        resolution_bytes=2 * _UNEVEN_PAGES * os.sysconf("SC_PAGE_SIZE"),
+        resolution_bytes=_resolution_bytes(),
         source="/proc/self/status VmHWM" if before else "this system has no high-water mark",
     )
+
+
+def _resolution_bytes() -> int:
+    """Both readings may be off by what one core has not added up."""
+    pages = max(_FEWEST_UNEVEN_PAGES, 2 * (os.cpu_count() or 1))
+    return 2 * pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _start_again() -> int | None:

@@ -195,7 +195,9 @@ class WorkerProcess:
         assert self._process.stdout  # noqa: S101 (a pipe was asked for)
         descriptor = self._process.stdout.fileno()
         is_gone = self._process.poll() is not None  # before the pipe: then it holds all there is
-        if select.select([descriptor], [], [], 0 if is_gone else wait_s)[0]:
+        pipe = select.poll()  # select() fails on descriptors beyond 1023, as notebooks have them
+        pipe.register(descriptor, select.POLLIN)
+        if pipe.poll(0 if is_gone else 1000 * wait_s):
             return os.read(descriptor, _READ_BYTES)
         return b"" if is_gone else None
 

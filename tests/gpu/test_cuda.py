@@ -49,6 +49,18 @@ def test_a_job_is_timed_cold_and_hot_by_events() -> None:
     assert "host_bound" not in hot.labels
 
 
+def test_the_peak_of_a_launch_is_at_least_its_results_and_clocks_are_read() -> None:
+    case = Case(groups=4, in_channels=64, out_channels=64, batch=8, height=56, width=56)
+    record = Engine("cuda", METHOD, load_table()).measure(Measure(Job(case_id(case), "native"), 1))
+    assert record.memory is not None
+    assert record.memory.peak_bytes is not None
+    assert record.memory.peak_bytes >= record.memory.result_bytes > 0
+    telemetry = record.timings[0].telemetry
+    assert telemetry is not None
+    assert telemetry.device["after"]["sm_clock_mhz"]
+    assert telemetry.device["after"]["compute_processes"] is not None
+
+
 def test_tf32_passes_its_own_limit_and_not_that_of_ieee() -> None:
     case = Case(math_mode="tf32", batch=8, in_channels=256, out_channels=256)
     record = Engine("cuda", METHOD, load_table()).measure(Measure(Job(case_id(case), "native"), 1))
