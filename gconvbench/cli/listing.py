@@ -121,6 +121,8 @@ def _print(
         if duration.known
         else "assumed: no earlier run on this machine has these jobs"
     )
+    if 0 < duration.known < duration.total:
+        source += "; the others are guessed, perhaps off by a factor of 2"
     limit = "" if duration.at_most_s is None else f", at most {fmt.duration(duration.at_most_s)}"
     console.print(f"estimated time: {fmt.duration(duration.seconds)}{limit} ({source})")
 
