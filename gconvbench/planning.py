@@ -89,8 +89,8 @@ def make_method(  # noqa: PLR0913 (one argument per choice)
         raise UsageError(message)
     _refuse_cores(cores, threads)
     share = _TARGETS[kind] if target is None else target
-    if not 0 < share < 1:
-        message = f"target ({share}) must be between 0 and 1, such as 0.01 for 1 %"
+    if not isinstance(share, int | float) or not 0 < share < 1:
+        message = f"target ({share!r}) must be between 0 and 1, such as 0.01 for 1 %"
         raise UsageError(message)
     return Method(
         clock="host" if kind == "cpu" else "cuda_events",

@@ -124,6 +124,8 @@ def _print(
     if 0 < duration.known < duration.total:
         source += "; the others are guessed, perhaps off by a factor of 2"
     limit = "" if duration.at_most_s is None else f", at most {fmt.duration(duration.at_most_s)}"
+    if duration.at_most_s is not None and duration.seconds >= duration.at_most_s:
+        limit = ", all of the budget, which is too short for three rounds"
     console.print(f"estimated time: {fmt.duration(duration.seconds)}{limit} ({source})")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from gconvbench.cases import case_id
 from gconvbench.cli.output import tolerate_closed_pipe
-from gconvbench.errors import ExitCode, NotComparableError, UsageError, worst
+from gconvbench.errors import ExitCode, NotComparableError, NotMeasuredError, UsageError, worst
 from gconvbench.planning import DEFAULT, chosen_implementations, default_device
 from gconvbench.records import (
     FAILED_OUTCOMES,
@@ -152,8 +152,8 @@ def make_plan(
         UsageError: a name that is not known, or a twin of one that is not measured.
     """
     chosen = chosen_implementations(implementation, known)
-    doubled = chosen_implementations(twins, known) if twins else ()
-    if twins and not set(doubled) & set(chosen):
+    doubled = chosen_implementations(twins, known) if twins is not None else ()
+    if twins is not None and not set(doubled) & set(chosen):
         message = f"--aa {twins!r} names nothing that is measured; measured: {', '.join(chosen)}"
         raise UsageError(message)
     return Plan(
@@ -188,6 +188,9 @@ def _carry_out(
             footer = execute(stored, writer, observer, worker=worker, timeout_s=timeout_s)
     except KeyboardInterrupt:
         _note(f"interrupted; gconvbench run --resume {writer.path.stem} goes on")
+        raise
+    except NotMeasuredError:
+        _note(f"stopped; gconvbench run --resume {writer.path.stem} goes on")
         raise
     if json:
         _print_line(footer)

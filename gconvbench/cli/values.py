@@ -8,7 +8,9 @@ from gconvbench.errors import UsageError
 
 __all__ = ["cores", "seconds", "share"]
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_DURATION = re.compile(f"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
+_SECONDS = re.compile(_NUMBER)
 _MOST_S = 7 * 24 * 3600.0
 
 
@@ -32,7 +34,8 @@ def seconds(text: str) -> float:
     Raises:
         UsageError: something else, nothing, or more than a week.
     """
-    match = _DURATION.fullmatch(text.strip().lower().replace(" ", ""))
+    written = text.strip().lower().replace(" ", "")
+    match = _DURATION.fullmatch(f"{written}s" if _SECONDS.fullmatch(written) else written)
     parts = match.groups() if match else ()
     total_s = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
     if not 0 < total_s <= _MOST_S:

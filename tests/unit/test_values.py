@@ -39,7 +39,9 @@ def test_a_duration_has_units(text: str, value_s: float) -> None:
     assert seconds(text) == pytest.approx(value_s)
 
 
-@pytest.mark.parametrize("text", ["", "0", "0s", "m", "5 minutes", "-5m", "5m1h", "nan", "9999h"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "0s", "m", "5 minutes", "-5m", "5m1h", "1h30", "nan", "9999h"]
+)
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="write it like 90s, 5m or 1h30m"):
         seconds(text)
