@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
-from gconvbench.errors import NotComparableError
+from gconvbench.errors import NotComparableError, NotMeasuredError
 from gconvbench.records import Record, differences
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
 from gconvbench.runner.schedule import schedule_of
@@ -105,7 +105,12 @@ class _Workers:
         return msgspec.structs.replace(record, waited_s=round(time.perf_counter() - start, 6))
 
     def _start(self) -> WorkerProcess:
-        self._worker = WorkerProcess(self._header.device, self._header.method)
+        """A worker; one that dies while it starts gets a second try."""
+        device, method = self._header.device, self._header.method
+        try:
+            self._worker = WorkerProcess(device, method)
+        except NotMeasuredError:
+            self._worker = WorkerProcess(device, method)
         if reason := why_other_environment(self._header.environment, self._worker.ready):
             raise NotComparableError(reason)
         return self._worker
