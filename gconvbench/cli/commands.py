@@ -55,6 +55,8 @@ def run(
     if resume is not None:
         _refuse_new_options(context)
         return running.resume(results, resume, timeout_s=timeout, json=json)
+    if check_only:
+        _refuse_timing_options(context)
     selection = select(
         ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
     )
@@ -268,6 +270,16 @@ def _default_rounds(*, check_only: bool, budget_s: float | None) -> int:
     if check_only:
         return 1
     return 3 if budget_s is None else 20
+
+
+def _refuse_timing_options(context: typer.Context) -> None:
+    """Without timing there is no interval to narrow, and nothing that a twin could tell."""
+    from gconvbench.errors import UsageError
+
+    for name in _given(context):
+        if name in {"budget", "aa"}:
+            message = f"--{name} is about times; leave it out, or --check-only"
+            raise UsageError(message)
 
 
 def _refuse_new_options(context: typer.Context) -> None:

@@ -8,6 +8,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.functional.conftest import SMALL
 
 if TYPE_CHECKING:
@@ -90,6 +92,13 @@ def test_a_twin_of_what_is_not_measured_is_refused(gconvbench: Command) -> None:
     done = gconvbench("run", *SMALL, "--implementation", "native", "--aa", "split_concat")
     assert done.code == 2
     assert "--aa 'split_concat' names nothing that is measured; measured: native" in done.err
+
+
+@pytest.mark.parametrize("option", ["--budget=5m", "--aa=native"])
+def test_what_is_about_times_is_refused_without_them(gconvbench: Command, option: str) -> None:
+    done = gconvbench("run", *SMALL, "--check-only", option)
+    assert done.code == 2
+    assert "is about times; leave it out, or --check-only" in done.err
 
 
 def test_a_budget_is_spent_and_what_it_did_not_reach_is_named(gconvbench: Command) -> None:
