@@ -33,9 +33,11 @@ _SAMPLING = ("target", "max_time_s", "warmup_time_s")
 """Where these are the same, jobs take as long; others are asked only where there are none."""
 _NEAREST = 5
 """A job that was never measured counts as the median of so many that are most like it."""
-_POWER_OF_WORK = 0.4
-"""How a job's duration grows with its work: samples hardly, the proof in proportion. By experiment,
-between the jobs of the sweeps quick and forum on one CPU."""
+_POWER_OF_WORK = 0.6
+_POWER_OF_GROUPS = 0.2
+"""How a job's duration grows with its work and its groups: samples hardly, the proof in proportion
+to the one and with more launches for the other. By experiment on one CPU, between the jobs of the
+sweeps quick, forum and groups (docs/method.md)."""
 
 
 class Duration(NamedTuple):
@@ -60,7 +62,7 @@ def estimate_duration(
     """Sum over supported jobs and rounds, and the workers' starts.
 
     A job never measured here counts as those most like it, by work, way of computing it,
-    direction, dtype and groups, scaled to its work.
+    direction, dtype and groups, scaled to its work and groups.
     """
     found = [run for run in latest_runs(results, machine) if _is_alike(run, method, _WORK)]
     runs = [run for run in found if _is_alike(run, method, _SAMPLING)] or found
@@ -110,8 +112,11 @@ def _guess_s(job: Job, seen: dict[Job, float]) -> float:
 
 
 def _growth(known: str, asked: str) -> float:
-    """How many times longer the one is expected to take than the other, by their work."""
-    return math.exp(_POWER_OF_WORK * (_features(asked)[0] - _features(known)[0]))
+    """How many times longer the one is expected to take than the other."""
+    (work, groups, _), (other_work, other_groups, _) = _features(asked), _features(known)
+    return math.exp(
+        _POWER_OF_WORK * (work - other_work) + _POWER_OF_GROUPS * (groups - other_groups)
+    )
 
 
 def _distance(a: str, b: str) -> float:

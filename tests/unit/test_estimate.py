@@ -139,13 +139,13 @@ def test_a_job_never_seen_counts_as_those_most_like_it_scaled_to_its_work(tmp_pa
     store_run(
         tmp_path,
         [
-            make_record("a", case=case, telemetry=make_telemetry(size ** (2 * 0.4)))
+            make_record("a", case=case, telemetry=make_telemetry(size ** (2 * 0.6)))
             for size, case in cases.items()
         ],
     )
     asked = replace(SMALL, height=20, width=12)
     plan = make_plan([asked], implementations=("a",), rounds=1)
-    expected = pytest.approx((20 * 12) ** 0.4 + 3)
+    expected = pytest.approx((20 * 12) ** 0.6 + 3)
     assert estimate(tmp_path, plan=plan).seconds == expected
     other = replace(asked, direction="training")
     slow = make_record("a", case=other, telemetry=make_telemetry(900.0))
