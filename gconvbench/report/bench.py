@@ -129,7 +129,7 @@ class BenchTable:
                 "time_s": estimate.median_s,
                 "half_width": estimate.half_width,
                 "rounds": estimate.rounds,
-                "speedup": row.speedups.get(mode),
+                "speedup": row.speedups[mode].value if mode in row.speedups else None,
             }
         if not row.times:
             yield base

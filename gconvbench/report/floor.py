@@ -35,14 +35,12 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: of the class.
-        below_s: times below this belong to it, and not to the class before.
         pairs: jobs that were measured twice.
         median: of the differences, on the log scale (0.01 is about 1 %).
         upper: their 95 % quantile, or of fewer than 20 pairs the largest.
     """
 
     name: str
-    below_s: float
     pairs: int
     median: float
     upper: float
@@ -86,12 +84,10 @@ def _class_of(time_s: float) -> int:
 
 
 def _floor(number: int, ordered: list[float]) -> Floor:
-    below_s, name = _CLASSES[number]
     enough = len(ordered) >= _FEWEST_FOR_QUANTILE
     upper = statistics.quantiles(ordered, n=20)[-1] if enough else ordered[-1]
     return Floor(
-        name=name,
-        below_s=below_s,
+        name=_CLASSES[number][1],
         pairs=len(ordered),
         median=statistics.median(ordered),
         upper=upper,

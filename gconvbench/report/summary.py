@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.cases import Case, parse_case
-from gconvbench.records import FAILED_OUTCOMES, MEASURED_OUTCOMES, Memory, PlannedCase
+from gconvbench.records import MEASURED_OUTCOMES, Memory, PlannedCase
 from gconvbench.report.accuracy import accuracy_labels, process_labels
 from gconvbench.report.floor import floor_of, floors
-from gconvbench.stats import Estimate, estimate_over_rounds, paired_ratio
+from gconvbench.stats import Estimate, Ratio, estimate_over_rounds, paired_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,9 +34,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         detail: the reason, for other outcomes.
         times: estimate per cache mode; empty unless measured.
         rounds_s: median of each round in the first cache mode.
-        speedup: native's time over this one's, in the first cache mode, paired by rounds.
-        speedups: the same in each cache mode.
-        speedup_half_width: of its 95 % interval on the log scale; None for a single round.
+        speedups: native's time over this one's per cache mode, paired by rounds.
         first_launch_s: how long preparing and the first launch took, the median over rounds.
         memory: what one launch took, in the round where that was most.
         floor: times of this length that differ by less may be the same, on the log scale; 0 where
@@ -52,15 +50,25 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     times: dict[str, Estimate]
     rounds_s: dict[int, float]
-    speedup: float | None
-    speedups: dict[str, float]
-    speedup_half_width: float | None
+    speedups: dict[str, Ratio]
     first_launch_s: float | None
     memory: Memory | None
     floor: float
     error: float | None
     of_limit: float | None
     labels: tuple[str, ...]
+
+    @property
+    def speedup(self) -> float | None:
+        """In the first cache mode; None where native or this one has no time."""
+        first = next(iter(self.speedups.values()), None)
+        return first.value if first else None
+
+    @property
+    def speedup_half_width(self) -> float | None:
+        """Of its 95 % interval on the log scale; None for a single round."""
+        first = next(iter(self.speedups.values()), None)
+        return first.half_width if first else None
 
 
 class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +157,6 @@ def _row(
         for mode in times
         if (ratio := paired_ratio(_rounds_s(native, mode), _rounds_s(records, mode)))
     }
-    speedup = next(iter(speedups.values()), None)
     error, of_limit = _errors(records)
     return Row(
         implementation=name,
@@ -157,9 +164,7 @@ def _row(
         detail=worst.detail,
         times=times,
         rounds_s=_rounds_s(records, next(iter(times))) if times else {},
-        speedups={mode: ratio.value for mode, ratio in speedups.items()},
-        speedup=speedup.value if speedup else None,
-        speedup_half_width=speedup.half_width if speedup else None,
+        speedups=speedups,
         first_launch_s=_median([r.first_launch_s for r in records]) if times else None,
         memory=_most_memory(records),
         floor=floor(next(iter(times.values())).median_s) if times else 0.0,
@@ -211,8 +216,6 @@ def _labels(records: Sequence[Record]) -> tuple[str, ...]:
 def _times(records: Iterable[Record]) -> dict[str, Estimate]:
     medians_s: dict[str, list[float]] = {}
     for record in records:
-        if record.outcome in FAILED_OUTCOMES | {"wrong"}:
-            return {}
         for timing in record.timings:
             medians_s.setdefault(timing.cache_mode, []).append(timing.median_s)
     return {mode: estimate_over_rounds(values) for mode, values in medians_s.items()}
