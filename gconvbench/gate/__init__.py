@@ -1,0 +1,9 @@
+"""Did it get slower? The arithmetic of a gate, for anybody's measurements. Imports no torch.
+
+`judge_sides` is handed a function that measures; `judge` begins with arrays that are there.
+"""
+
+from gconvbench.gate.judge import CaseVerdict, Judgement, SuiteShift, judge, judge_sides
+from gconvbench.gate.rule import Rule
+
+__all__ = ["CaseVerdict", "Judgement", "Rule", "SuiteShift", "judge", "judge_sides"]

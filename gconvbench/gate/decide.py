@@ -1,0 +1,277 @@
+"""The second look: suspects and controls in fresh processes, judged after 10, 20 and 40 a side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from gconvbench.gate.processes import Processes, common_part, gather, medians
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gconvbench.gate.processes import Floats, Indices, Measure
+    from gconvbench.gate.rule import Rule
+
+__all__ = ["Afford", "Decided", "Estimates", "decide", "hodges_lehmann", "holm", "mann_whitney"]
+
+_Z_95 = 1.96
+_Z_ONE_SIDED_95 = 1.645
+
+Afford = Callable[[int], int]
+"""Given how many more pairs of processes are wanted, how many rows each may measure."""
+
+
+class Estimates(NamedTuple):
+    """Hodges-Lehmann shifts, contender over baseline, log scale; each of shape (rows,)."""
+
+    shift: Floats
+    low: Floats
+    high: Floats
+
+    @property
+    def standard_error(self) -> Floats:
+        """From the width of the interval."""
+        return (self.high - self.low) / (2 * _Z_95)
+
+
+@dataclass
+class Decided:
+    """What the fresh processes said.
+
+    Attributes:
+        slower: rows that are confirmed slower.
+        faster: rows that are confirmed faster.
+        open: suspects of slowness that the last look left open.
+        not_reached: suspects for which the budget had no (further) time.
+        estimates: per row its last estimate: shift, low, high, adjusted p, processes per side.
+        controls: the controls' processes after the last look, None without any.
+        enough: whether each look had its admitted processes.
+        measured: rows times processes.
+        refused: processes refused, per side.
+    """
+
+    slower: list[int]
+    faster: list[int]
+    open: list[int]
+    not_reached: list[int]
+    estimates: dict[int, tuple[float, float, float, float, int, int]]
+    controls: Processes | None = None
+    enough: bool = True
+    measured: int = 0
+    processes: tuple[int, int] = (0, 0)
+    refused: tuple[int, int] = (0, 0)
+
+
+class _Family:
+    """The suspects of one direction: +1 looks for slower, -1 for faster."""
+
+    def __init__(self, rows: Indices, direction: int, minimum: Floats) -> None:
+        self.direction = direction
+        self.size = rows.size
+        self.open = [int(row) for row in rows]
+        self.confirmed: list[int] = []
+        self.not_reached: list[int] = []
+        self._minimum = minimum
+
+    def judge(self, look: _Look, alpha: float, decided: Decided) -> None:
+        """Confirm, drop, or leave open."""
+        if not self.open:
+            return
+        at = look.positions(self.open)
+        corrected, plain = look.corrected.at(at), look.plain.at(at)
+        p = mann_whitney(*corrected, self.direction)
+        is_small = holm(p, self.size, alpha)
+        if look.controls_moved_by(self.direction):
+            is_small &= holm(mann_whitney(*plain, self.direction), self.size, alpha)
+        estimates, without = hodges_lehmann(*corrected), hodges_lehmann(*plain)
+        least = np.log1p(self._minimum[self.open])
+        shift, bare = self.direction * estimates.shift, self.direction * without.shift
+        is_confirmed = is_small & (shift > least) & (bare > least)
+        is_dropped = ~is_confirmed & (shift + _Z_ONE_SIDED_95 * estimates.standard_error < least)
+        sizes = (corrected[0].shape[1], corrected[1].shape[1])
+        for i, row in enumerate(self.open):
+            adjusted = min(1.0, float(p[i]) * self.size)
+            ends = (float(one[i]) for one in estimates)
+            decided.estimates[row] = (*ends, adjusted, *sizes)
+        self.confirmed += [row for row, yes in zip(self.open, is_confirmed, strict=True) if yes]
+        is_closed = is_confirmed | is_dropped
+        self.open = [row for row, closed in zip(self.open, is_closed, strict=True) if not closed]
+
+    def keep(self, count: int) -> int:
+        """Only so many stay, the most suspicious; returns how many more there may be of others."""
+        self.not_reached += self.open[max(0, count) :]
+        self.open = self.open[: max(0, count)]
+        return count - len(self.open)
+
+
+class _Sides(NamedTuple):
+    baseline: Floats
+    contender: Floats
+
+    def at(self, rows: list[int]) -> tuple[Floats, Floats]:
+        return self.baseline[rows], self.contender[rows]
+
+
+class _Look:
+    """All processes of the second stage so far, with and without what they have in common."""
+
+    def __init__(self, found: Processes, controls: int, rule: Rule, *, subtract: bool) -> None:
+        self._position = {int(row): i for i, row in enumerate(found.rows)}
+        self._rule = rule
+        n = found.baseline.shape[1]
+        y = np.concatenate([found.baseline, found.contender], axis=1)
+        self.plain = _Sides(found.baseline, found.contender)
+        self._common: tuple[Floats, Floats] | None = None
+        self.corrected = self.plain
+        if subtract and controls:
+            common = common_part(y[:controls])
+            self._common = (common[:n], common[n:])
+            self.corrected = _Sides(found.baseline - common[:n], found.contender - common[n:])
+
+    def positions(self, rows: list[int]) -> list[int]:
+        return [self._position[row] for row in rows]
+
+    def controls_moved_by(self, direction: int) -> bool:
+        """Whether what is subtracted moved against the direction looked for."""
+        if self._common is None:
+            return False
+        baseline, contender = self._common
+        p = mann_whitney(baseline[None], contender[None], -direction)
+        return bool(p[0] < self._rule.controls_p)
+
+
+def decide(  # noqa: PLR0913 (keyword-only, one per choice)
+    measure: Measure,
+    slower: Indices,
+    faster: Indices,
+    controls: Indices,
+    *,
+    minimum: Floats,
+    rule: Rule,
+    rng: np.random.Generator,
+    subtract: bool = True,
+    afford: Afford | None = None,
+) -> Decided:
+    """Look again at the suspects until each is confirmed, dropped, or was looked at three times.
+
+    Args:
+        measure: starts one process.
+        slower: suspects of slowness, the most suspicious first.
+        faster: suspects of the contrary.
+        controls: rows whose median is a process's common part.
+        minimum: smallest effect per row that counts, as a share, shape (rows,).
+        rule: the constants.
+        rng: the coin of the order within pairs.
+        subtract: whether the common part is taken off.
+        afford: what the budget allows; None is all.
+    """
+    families = (_Family(slower, 1, minimum), _Family(faster, -1, minimum))
+    decided = Decided([], [], [], [], {})
+    found: Processes | None = None
+    for pairs, alpha in zip(rule.looks, rule.alphas, strict=True):
+        have = 0 if found is None else min(found.baseline.shape[1], found.contender.shape[1])
+        _cut(families, controls.size, pairs - have, afford)
+        rows = _rows(controls, families)
+        if not any(family.open for family in families) and not (found is None and rows.size):
+            break
+        before = None if found is None else _restricted(found, rows)
+        judged_by = np.arange(controls.size) if controls.size else None
+        found = gather(
+            measure, rows, pairs=pairs, rule=rule, rng=rng, before=before, judged_by=judged_by
+        )
+        _count(decided, found, before)
+        look = _Look(found, controls.size, rule, subtract=subtract)
+        for family in families:
+            family.judge(look, alpha, decided)
+    if found is not None and controls.size:
+        decided.controls = _restricted(found, controls)
+    decided.slower, decided.faster = families[0].confirmed, families[1].confirmed
+    decided.open, decided.not_reached = families[0].open, families[0].not_reached
+    return decided
+
+
+def _cut(
+    families: tuple[_Family, _Family], controls: int, pairs: int, afford: Afford | None
+) -> None:
+    """Leave out, of what cannot be afforded, first what looks faster, then the least suspicious."""
+    if afford is None:
+        return
+    left = afford(pairs) - controls
+    for family in families:
+        left = family.keep(left)
+
+
+def _rows(controls: Indices, families: tuple[_Family, _Family]) -> Indices:
+    suspects = [row for family in families for row in family.open]
+    return np.concatenate([controls, np.array(suspects, dtype=np.intp)])
+
+
+def _restricted(found: Processes, rows: Indices) -> Processes:
+    position = {int(row): i for i, row in enumerate(found.rows)}
+    at = [position[int(row)] for row in rows]
+    return found._replace(rows=rows, baseline=found.baseline[at], contender=found.contender[at])
+
+
+def _count(decided: Decided, found: Processes, before: Processes | None) -> None:
+    admitted = (found.baseline.shape[1], found.contender.shape[1])
+    was = (before.baseline.shape[1], before.contender.shape[1]) if before else (0, 0)
+    refused_before = before.refused if before else (0, 0)
+    new = sum(admitted) - sum(was) + sum(found.refused) - sum(refused_before)
+    decided.measured += found.rows.size * new
+    decided.processes = (admitted[0] + found.refused[0], admitted[1] + found.refused[1])
+    decided.refused = found.refused
+    decided.enough = found.enough
+
+
+def mann_whitney(baseline: Floats, contender: Floats, direction: int) -> Floats:
+    """Exact one-sided p per row that the contender is larger (direction 1) or smaller (-1).
+
+    Mann and Whitney 1947, by `scipy.stats`. Rows with NaN give 1.
+
+    Args:
+        baseline: shape (rows, processes).
+        contender: shape (rows, processes), not necessarily as many.
+        direction: 1 or -1.
+    """
+    from scipy.stats import mannwhitneyu  # noqa: PLC0415 (slow to import)
+
+    alternative: Literal["greater", "less"] = "greater" if direction > 0 else "less"
+    found = mannwhitneyu(contender, baseline, alternative=alternative, method="exact", axis=1)
+    return np.where(np.isnan(found.pvalue), 1.0, found.pvalue)
+
+
+def holm(p: Floats, family: int, alpha: float) -> NDArray[np.bool_]:
+    """Which hypotheses Holm's procedure rejects (Holm 1979, *A simple sequentially rejective …*).
+
+    Args:
+        p: of those that are tested, shape (tests,).
+        family: how many there are in all; those not tested count as the least significant ones.
+        alpha: family-wise error.
+    """
+    order = np.argsort(p, kind="stable")
+    is_small = p[order] <= alpha / (family - np.arange(p.size))
+    rejected = np.zeros(p.size, dtype=bool)
+    rejected[order] = np.logical_and.accumulate(is_small)
+    return rejected
+
+
+def hodges_lehmann(baseline: Floats, contender: Floats) -> Estimates:
+    """The median of all pairwise differences per row, with its distribution-free 95 % interval.
+
+    Hodges and Lehmann 1963; the interval's ranks by the normal approximation (Hollander, Wolfe and
+    Chicken 2014, *Nonparametric Statistical Methods*, section 4.3).
+
+    Args:
+        baseline: log seconds, shape (rows, processes).
+        contender: likewise.
+    """
+    differences = contender[:, :, None] - baseline[:, None, :]
+    n, m = differences.shape[1:]
+    ordered = np.sort(differences.reshape(len(baseline), n * m), axis=1)
+    spread = _Z_95 * np.sqrt(n * m * (n + m + 1) / 12)
+    rank = max(0, int(n * m / 2 - spread))
+    return Estimates(medians(ordered, 1), ordered[:, rank], ordered[:, n * m - 1 - rank])

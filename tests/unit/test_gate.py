@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from gconvbench.gate import Rule, judge, judge_sides
+from gconvbench.gate.decide import hodges_lehmann, holm, mann_whitney
+from gconvbench.gate.processes import common_part, gather, is_refused, level
+
+if TYPE_CHECKING:
+    from gconvbench.gate.processes import Floats, Indices, SideName
+
+
+class Machine:
+    """Processes with 1 % of noise, and a change of some cases on the contender's side."""
+
+    def __init__(self, rows: int, changes: dict[int, float], *, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.changes = np.zeros(rows)
+        for row, change in changes.items():
+            self.changes[row] = np.log1p(change)
+        self.slow_slots: set[int] = set()
+        self.started: list[str] = []
+
+    def __call__(self, side: SideName, rows: Indices) -> Floats:
+        common = 0.4 if len(self.started) in self.slow_slots else 0.0
+        self.started.append(side)
+        levels = self.rng.normal(0.0, 0.01, rows.size) + common
+        levels += self.changes[rows] * (side == "contender")
+        return np.asarray(np.exp(levels[:, None] + self.rng.normal(0.0, 0.01, (rows.size, 30))))
+
+
+def words(machine: Machine, cases: int, *, pairs: int = 5, anchors: int = 0) -> dict[int, str]:
+    found = judge_sides(machine, cases, pairs=pairs, anchors=anchors)
+    return {i: case.word for i, case in enumerate(found.cases) if case.word != "unchanged"}
+
+
+def test_nothing_changed_is_unchanged() -> None:
+    assert words(Machine(60, {}), 60) == {}
+
+
+def test_exactly_the_slower_cases_are_slower() -> None:
+    assert words(Machine(60, {7: 0.1, 31: 0.06}), 60) == {7: "slower", 31: "slower"}
+
+
+def test_faster_is_said_and_more_than_twice_as_fast_is_not_believed() -> None:
+    machine = Machine(60, {3: -0.1, 4: -0.6})
+    assert words(machine, 60) == {3: "faster", 4: "implausibly_faster"}
+
+
+@pytest.mark.parametrize("cases", [1, 3, 5])
+def test_small_gates_find_what_all_their_cases_have_in_common(cases: int) -> None:
+    changes = dict.fromkeys(range(cases), 0.1)
+    machine = Machine(cases + 8, changes)
+    assert words(machine, cases, anchors=8) == dict.fromkeys(range(cases), "slower")
+    assert words(Machine(cases + 8, {}), cases, anchors=8) == {}
+
+
+def test_a_change_of_everything_is_the_suites() -> None:
+    found = judge_sides(Machine(60, dict.fromkeys(range(60), 0.05)), 60, pairs=5)
+    assert found.suite is not None
+    assert found.suite.confirmed is True
+    assert found.suite.ratio == pytest.approx(1.05, abs=0.01)
+    assert "unchanged" not in {case.word for case in found.cases}
+
+
+def test_moved_anchors_mean_that_the_machine_moved() -> None:
+    moved = dict.fromkeys(range(60, 68), 0.1)
+    assert judge_sides(Machine(68, moved), 60, pairs=5, anchors=8).machine_moved
+    assert not judge_sides(Machine(68, {}), 60, pairs=5, anchors=8).machine_moved
+
+
+def test_what_the_budget_cannot_afford_is_not_reached() -> None:
+    machine = Machine(60, {7: 0.1})
+    found = judge_sides(machine, 60, pairs=5, afford=lambda _: 0)
+    assert found.cases[7].word == "not_reached"
+
+
+def test_stored_data_can_only_screen() -> None:
+    machine = Machine(60, {7: 0.1})
+    sides = {
+        side: np.stack([machine(side, np.arange(60)) for _ in range(5)], axis=1)
+        for side in ("baseline", "contender")
+    }
+    found = judge(sides["baseline"], sides["contender"])
+    assert {i: c.word for i, c in enumerate(found.cases) if c.word != "unchanged"} == {
+        7: "uncertain"
+    }
+
+
+def test_a_case_without_times_is_missing() -> None:
+    levels = np.random.default_rng(0).normal(0, 0.01, (30, 3))
+    contender = levels.copy()
+    contender[4] = np.nan
+    assert judge(levels, contender).cases[4].word == "missing"
+
+
+def test_different_numbers_of_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"rows \(3 and 2\)"):
+        judge(np.zeros((3, 2)), np.zeros((2, 2)))
+
+
+def test_a_slow_process_is_refused_and_measured_again() -> None:
+    machine = Machine(30, {})
+    machine.slow_slots = {4}
+    found = gather(machine, np.arange(30), pairs=3, rule=Rule(), rng=np.random.default_rng(0))
+    assert len(machine.started) == 7
+    assert sum(found.refused) == 1
+    assert found.baseline.shape == found.contender.shape == (30, 3)
+    assert found.enough
+
+
+def test_a_slower_side_is_not_refused() -> None:
+    y = np.random.default_rng(0).normal(0, 0.001, (30, 6))
+    y[:, 3:] += 0.3
+    assert not np.concatenate(is_refused(y[:, :3], y[:, 3:], Rule())).any()
+
+
+def test_pairs_are_of_both_sides_in_an_order_drawn_anew() -> None:
+    machine = Machine(5, {})
+    gather(machine, np.arange(5), pairs=20, rule=Rule(), rng=np.random.default_rng(0))
+    pairs = [tuple(machine.started[i : i + 2]) for i in range(0, 40, 2)]
+    assert set(pairs) == {("baseline", "contender"), ("contender", "baseline")}
+
+
+def test_a_process_is_its_lower_quartile() -> None:
+    assert level(np.arange(1.0, 6.0)) == pytest.approx(np.log(2.0))
+
+
+def test_the_common_part_is_what_most_rows_share() -> None:
+    y = np.zeros((5, 3))
+    y[:, 1] += 0.2
+    y[0, 2] = 9.0
+    assert common_part(y) == pytest.approx([0.0, 0.2, 0.0])
+
+
+def test_holm_counts_those_that_are_not_tested() -> None:
+    assert holm(np.array([0.004, 0.001]), 2, 0.01).tolist() == [True, True]
+    assert holm(np.array([0.004, 0.001]), 10, 0.01).tolist() == [False, True]
+
+
+def test_mann_whitney_is_exact_and_one_sided() -> None:
+    low, high = np.arange(3.0)[None], np.arange(10.0, 13.0)[None]
+    assert mann_whitney(low, high, 1) == pytest.approx([1 / 20])
+    assert mann_whitney(low, high, -1) == pytest.approx([1.0])
+
+
+def test_hodges_lehmann_is_the_median_difference() -> None:
+    found = hodges_lehmann(np.array([[0.0, 1.0, 5.0]]), np.array([[2.0, 3.0, 7.0]]))
+    assert found.shift == pytest.approx([2.0])
+    assert found.low[0] <= 2.0 <= found.high[0]
