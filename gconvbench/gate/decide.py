@@ -77,7 +77,7 @@ class _Family:
         self.not_reached: list[int] = []
         self._minimum = minimum
 
-    def judge(self, look: _Look, alpha: float, decided: Decided) -> None:
+    def judge(self, look: _Look, alpha: float, decided: Decided, *, is_last: bool) -> None:
         """Confirm, drop, or leave open."""
         if not self.open:
             return
@@ -91,7 +91,9 @@ class _Family:
         least = np.log1p(self._minimum[self.open])
         shift, bare = self.direction * estimates.shift, self.direction * without.shift
         is_confirmed = is_small & (shift > least) & (bare > least)
-        is_dropped = ~is_confirmed & (shift + _Z_ONE_SIDED_95 * estimates.standard_error < least)
+        is_small_at_most = shift + _Z_ONE_SIDED_95 * estimates.standard_error < least
+        is_futile = (p > look.rule.doubt_p) | (shift < least) if is_last else p > look.rule.futile_p
+        is_dropped = ~is_confirmed & (is_small_at_most | is_futile)
         sizes = (corrected[0].shape[1], corrected[1].shape[1])
         for i, row in enumerate(self.open):
             adjusted = min(1.0, float(p[i]) * self.size)
@@ -121,7 +123,7 @@ class _Look:
 
     def __init__(self, found: Processes, controls: int, rule: Rule, *, subtract: bool) -> None:
         self._position = {int(row): i for i, row in enumerate(found.rows)}
-        self._rule = rule
+        self.rule = rule
         n = found.baseline.shape[1]
         y = np.concatenate([found.baseline, found.contender], axis=1)
         self.plain = _Sides(found.baseline, found.contender)
@@ -141,7 +143,7 @@ class _Look:
             return False
         baseline, contender = self._common
         p = mann_whitney(baseline[None], contender[None], -direction)
-        return bool(p[0] < self._rule.controls_p)
+        return bool(p[0] < self.rule.controls_p)
 
 
 def decide(  # noqa: PLR0913 (keyword-only, one per choice)
@@ -186,7 +188,7 @@ def decide(  # noqa: PLR0913 (keyword-only, one per choice)
         _count(decided, found, before)
         look = _Look(found, controls.size, rule, subtract=subtract)
         for family in families:
-            family.judge(look, alpha, decided)
+            family.judge(look, alpha, decided, is_last=pairs == rule.looks[-1])
     if found is not None and controls.size:
         decided.controls = _restricted(found, controls)
     decided.slower, decided.faster = families[0].confirmed, families[1].confirmed

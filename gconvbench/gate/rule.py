@@ -27,6 +27,10 @@ class Rule:
         looks: fresh processes per side after which the suspects are judged.
         alphas: what each look may spend of the family-wise error of 1 % (a Bonferroni split, valid
             however the looks depend on each other).
+        futile_p: at a look, a suspect whose unadjusted p is larger is dropped: nothing speaks for
+            a slowdown, whatever its noise could hide.
+        doubt_p: after the last look, a suspect whose estimate exceeds the minimum effect stays
+            uncertain where its unadjusted p is smaller.
         refuse_beyond: a process whose common part exceeds the others' median by less is kept.
         refuse_sds: likewise, in robust standard deviations of the others.
         extra_slots: so many more processes may be measured for refused ones, as a share.
@@ -49,6 +53,8 @@ class Rule:
     controls: int = 16
     looks: tuple[int, ...] = (10, 20, 40)
     alphas: tuple[float, ...] = (0.001, 0.003, 0.006)
+    futile_p: float = 0.2
+    doubt_p: float = 0.05
     refuse_beyond: float = 0.03
     refuse_sds: float = 4.0
     extra_slots: float = 0.5
