@@ -23,6 +23,7 @@ from gconvbench.report.console import aligned
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gconvbench.gate import Rule
     from gconvbench.gate.processes import Floats, Indices, SideName
 
 __all__ = ["SCENARIOS", "Outcome", "Scenario", "simulate"]
@@ -119,8 +120,8 @@ class Outcome(NamedTuple):
     extra: float
 
 
-def simulate(scenario: Scenario, seed: int) -> Outcome:
-    """One gate on one simulated machine."""
+def simulate(scenario: Scenario, seed: int, rule: Rule | None = None) -> Outcome:
+    """One gate on one simulated machine, by the rule as it is or another one."""
     rng = np.random.default_rng([seed, SCENARIOS.index(scenario) if scenario in SCENARIOS else 0])
     effect = np.zeros(scenario.cases)
     order = rng.permutation(scenario.cases)
@@ -142,7 +143,9 @@ def simulate(scenario: Scenario, seed: int) -> Outcome:
     def measure(side: SideName, rows: Indices) -> Floats:
         return np.exp(machine.slot("A" if side == "baseline" else "B", rows))
 
-    found = judge_sides(measure, scenario.cases, pairs=scenario.pairs, anchors=anchors, seed=seed)
+    found = judge_sides(
+        measure, scenario.cases, pairs=scenario.pairs, anchors=anchors, seed=seed, rule=rule
+    )
     words = np.array([case.word for case in found.cases])
     is_slow = effect > 0
     suite = bool(found.suite and found.suite.confirmed and found.suite.ratio > 1)

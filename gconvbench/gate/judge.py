@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -284,7 +285,8 @@ def _suite_shift(shift: float, low: float, high: float, p: float) -> SuiteShift:
 def _is_suspicious(found: SuiteShift | None, rule: Rule) -> bool:
     if found is None:
         return False
-    return abs(np.log(found.ratio)) > np.log1p(rule.suite_shift) and found.p < rule.suite_p
+    is_large = abs(math.log(found.ratio)) > math.log1p(rule.suite_shift)
+    return is_large and found.p < rule.suite_p
 
 
 def _controls(problem: _Problem, slower: Indices, faster: Indices) -> Indices:
