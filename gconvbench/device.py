@@ -15,11 +15,12 @@ from gconvbench.implementations import BUILT_IN
 from gconvbench.operands import normal_operands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "reset_settings",
     "set_math_mode",
+    "set_switches",
     "synchronizer",
     "why_device_lacks",
     "why_memory_lacks",
@@ -94,6 +95,21 @@ def reset_settings(threads: int) -> None:
     torch.backends.cudnn.deterministic = False
     if dynamo := sys.modules.get("torch._dynamo"):
         dynamo.config.fail_on_recompile_limit_hit = False
+
+
+def set_switches(switches: Mapping[str, bool]) -> None:
+    """Turn what a side declares, by the environment's names (`switches.SWITCHES`)."""
+    turn: dict[str, Callable[[bool], object]] = {
+        "cudnn_benchmark": lambda on: setattr(torch.backends.cudnn, "benchmark", on),
+        "cudnn_deterministic": lambda on: setattr(torch.backends.cudnn, "deterministic", on),
+        "cudnn_enabled": lambda on: setattr(torch.backends.cudnn, "enabled", on),
+        "deterministic_algorithms": lambda on: torch.set_deterministic_debug_mode(
+            "error" if on else "default"
+        ),
+        "onednn_enabled": lambda on: torch.backends.mkldnn.set_flags(_enabled=on),
+    }
+    for name, on in switches.items():
+        turn[name](on)
 
 
 def set_math_mode(math_mode: str, device: str) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import torch
 
 from gconvbench.accuracy import Proof, output_fault, prepared_operands, prove, prove_again
+from gconvbench.anchors import anchor_samples
 from gconvbench.cases import parse_case
 from gconvbench.device import (
     reset_settings,
     set_math_mode,
+    set_switches,
     synchronizer,
     why_device_lacks,
     why_memory_lacks,
@@ -32,9 +36,11 @@ from gconvbench.implementations import (
 from gconvbench.labels import device_labels, drift_labels, load_labels
 from gconvbench.memory import memory_of
 from gconvbench.protocol import (
+    Anchored,
     Description,
     Explain,
     Measure,
+    MeasureAnchors,
     Ready,
     Refused,
     SetUp,
@@ -46,10 +52,10 @@ from gconvbench.telemetry import Watch
 from gconvbench.timing import Clock, HostClock, take_samples, warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from gconvbench.cases import Case
-    from gconvbench.implementations import Launch
+    from gconvbench.implementations import Implementation, Launch
 
 __all__ = ["Engine", "start_engine"]
 
@@ -64,6 +70,7 @@ class Engine:
         device: `cpu`, `cuda` or `cuda:1`.
         method: how to measure.
         table: all implementations.
+        switches: settings of torch that every job has.
         passes: exceptions that are not an implementation's, and leave `measure`.
     """
 
@@ -73,11 +80,13 @@ class Engine:
         method: Method,
         table: Table,
         *,
+        switches: Mapping[str, bool] | None = None,
         passes: tuple[type[BaseException], ...] = (),
     ) -> None:
         self._device = device
         self._method = method
         self._table = table
+        self._switches = switches or {}
         self._passes = passes
         self._synchronize = synchronizer(device)
         self._proof: Proof | None = None
@@ -95,6 +104,7 @@ class Engine:
         """Prove and time one job. Whatever else goes wrong is in the record, not an exception."""
         job, number = request.job, request.round
         reset_settings(self._method.threads)
+        set_switches(self._switches)
         try:
             if reason := self._why_unsupported(job):
                 return Record(job=job, round=number, outcome="unsupported", detail=reason)
@@ -105,6 +115,10 @@ class Engine:
         except BaseException as error:  # noqa: BLE001 (an implementation may raise anything)
             return self._failure(job, number, error)
         return msgspec.structs.replace(record, telemetry=watch.telemetry)
+
+    def measure_anchors(self, request: MeasureAnchors) -> Anchored:
+        """Time what is not under test."""
+        return Anchored(anchor_samples(request.samples))
 
     def _known_reason(self, job: Job) -> str | None:
         implementation = self._table.implementations.get(job.implementation)
@@ -235,7 +249,7 @@ def _clock(device: str, mode: str) -> Clock:
     return CudaEventClock(device, cold=mode == "cold")
 
 
-def _descriptions(table: Table) -> tuple[Description, ...]:
+def _descriptions(table: Table, code: str) -> tuple[Description, ...]:
     usable = [
         Description(
             name,
@@ -243,6 +257,7 @@ def _descriptions(table: Table) -> tuple[Description, ...]:
             found.operations,
             table.sources[name],
             on_request=found.on_request,
+            is_under_test=_lies_in(code, found),
         )
         for name, found in table.implementations.items()
     ]
@@ -251,6 +266,13 @@ def _descriptions(table: Table) -> tuple[Description, ...]:
         for name, problem in table.problems.items()
     ]
     return tuple(usable + broken)
+
+
+def _lies_in(code: str, implementation: Implementation) -> bool:
+    """Whether the module of its class is a file of the checkout."""
+    module = sys.modules.get(type(implementation).__module__)
+    file = getattr(module, "__file__", None)
+    return bool(code and file) and Path(str(file)).resolve().is_relative_to(Path(code).resolve())
 
 
 def start_engine(
@@ -267,6 +289,7 @@ def start_engine(
         passes: as of `Engine`.
     """
     reset_settings(request.method.threads)
+    set_switches(request.switches)
     if reason := why_unavailable(request.device):
         return None, Refused(reason)
     if request.device != "cpu":
@@ -276,5 +299,6 @@ def start_engine(
         os.sched_setaffinity(0, request.method.cores)
     table = load_table(announce=announce)
     announce("all implementations were loaded")
-    engine = Engine(request.device, request.method, table, passes=passes)
-    return engine, Ready(environment, machine_slug(environment), _descriptions(table))
+    engine = Engine(request.device, request.method, table, switches=request.switches, passes=passes)
+    described = _descriptions(table, request.code)
+    return engine, Ready(environment, machine_slug(environment), described)

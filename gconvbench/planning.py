@@ -7,6 +7,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gconvbench.errors import UsageError, refused_name
 from gconvbench.records import Method
 
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL",
     "DEFAULT",
+    "GATE_SAMPLES",
     "chosen_implementations",
     "default_device",
+    "gate_method",
     "make_method",
     "refuse_device",
 ]
@@ -102,6 +106,29 @@ def make_method(  # noqa: PLR0913 (one argument per choice)
         seed=seed,
         check_only=check_only,
         budget_s=budget_s,
+    )
+
+
+GATE_SAMPLES = 30
+"""Per job, process and cache mode: more processes tell more than more samples do."""
+
+
+def gate_method(
+    device: str,
+    *,
+    cache: str | None = None,
+    threads: int = 1,
+    cores: tuple[int, ...] = (),
+    seed: int = 0,
+) -> Method:
+    """How a gate measures: as `make_method`, but each job as often in every process.
+
+    Raises:
+        UsageError: as of `make_method`.
+    """
+    method = make_method(device, cache=cache, threads=threads, cores=cores, seed=seed)
+    return msgspec.structs.replace(
+        method, min_samples=GATE_SAMPLES, max_samples=GATE_SAMPLES, min_time_s=0.0
     )
 
 

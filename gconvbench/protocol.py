@@ -11,9 +11,11 @@ import msgspec
 from gconvbench.records import Environment, Job, Method, Record
 
 __all__ = [
+    "Anchored",
     "Description",
     "Explain",
     "Measure",
+    "MeasureAnchors",
     "Measured",
     "Ready",
     "Refused",
@@ -34,6 +36,7 @@ class Description(msgspec.Struct, frozen=True):
         source: `built in`, or the distribution that brought it.
         problem: why it cannot be used at all, such as an import error; else empty.
         on_request: left out unless it is named or all are asked for.
+        is_under_test: whether its code lies in the checkout that is under test.
     """
 
     name: str
@@ -42,13 +45,23 @@ class Description(msgspec.Struct, frozen=True):
     source: str
     problem: str = ""
     on_request: bool = False
+    is_under_test: bool = False
 
 
 class SetUp(msgspec.Struct, frozen=True, tag=True):
-    """The first request: which device, and how to measure."""
+    """The first request: which device, and how to measure.
+
+    Attributes:
+        device: `cpu`, `cuda` or `cuda:1`.
+        method: how.
+        switches: settings of torch that every job is to have, by the environment's names.
+        code: the checkout that is under test; empty where there is none.
+    """
 
     device: str
     method: Method
+    switches: dict[str, bool] = {}
+    code: str = ""
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
@@ -62,6 +75,18 @@ class Explain(msgspec.Struct, frozen=True, tag=True):
     """Which of these jobs are unsupported, and why; the reply is a `Support`."""
 
     jobs: tuple[Job, ...]
+
+
+class MeasureAnchors(msgspec.Struct, frozen=True, tag=True):
+    """Time work that runs neither torch nor the code under test; the reply is an `Anchored`."""
+
+    samples: int
+
+
+class Anchored(msgspec.Struct, frozen=True, tag=True):
+    """Reply to `MeasureAnchors`: per anchor its samples, in seconds."""
+
+    samples_s: dict[str, tuple[float, ...]]
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -90,5 +115,5 @@ class Measured(msgspec.Struct, frozen=True, tag=True):
     record: Record
 
 
-Request = SetUp | Measure | Explain
-Reply = Ready | Refused | Support | Measured
+Request = SetUp | Measure | Explain | MeasureAnchors
+Reply = Ready | Refused | Support | Measured | Anchored

@@ -19,6 +19,7 @@ import msgspec
 from gconvbench.engine import Engine, start_engine
 from gconvbench.protocol import (
     Explain,
+    MeasureAnchors,
     Measured,
     Refused,
     Reply,
@@ -56,6 +57,8 @@ def _serve(requests: Iterator[bytes], reply: Callable[[Reply], None]) -> None:
             reply(Refused("the worker was asked for work before it was set up"))
         elif isinstance(request, Explain):
             reply(engine.explain(request))
+        elif isinstance(request, MeasureAnchors):
+            reply(engine.measure_anchors(request))
         else:
             record = engine.measure(request)
             reply(Measured(record))

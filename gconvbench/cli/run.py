@@ -25,7 +25,7 @@ from gconvbench.report.console import make_console
 from gconvbench.report.progress import progress
 from gconvbench.report.table import print_run
 from gconvbench.runner import WorkerProcess, begin_run, device_lock, execute, open_jobs, spent_s
-from gconvbench.runner.execute import why_other_environment
+from gconvbench.runner.workers import why_other_environment
 from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -17,11 +18,23 @@ import msgspec
 
 import gconvbench
 from gconvbench.errors import NotMeasuredError, UsageError
-from gconvbench.protocol import Explain, Measure, Measured, Ready, Refused, Reply, SetUp, Support
+from gconvbench.protocol import (
+    Anchored,
+    Explain,
+    Measure,
+    MeasureAnchors,
+    Measured,
+    Ready,
+    Refused,
+    Reply,
+    SetUp,
+    Support,
+)
 
 if TYPE_CHECKING:
     from gconvbench.protocol import Request
     from gconvbench.records import Job, Method, Record
+    from gconvbench.runner.side import Side
 
 __all__ = ["WorkerLostError", "WorkerProcess"]
 
@@ -32,6 +45,9 @@ _GOODBYE_TIMEOUT_S = 5.0
 _LOOK_S = 1.0
 """How often to see whether a silent worker still lives."""
 _READ_BYTES = 1 << 16
+_MISSING = re.compile(r"No module named '([\w.]+)'")
+_WANTED = {"torch": "torch>=2.6", "msgspec": "msgspec>=0.19", "numpy": "numpy>=1.26"}
+"""What a worker needs of its interpreter, as `pyproject.toml` asks for it."""
 _KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
 """glibc (mallopt(3)) then never maps a block apart, nor hands freed memory back by itself. Freed
 results stay with the process; by default each launch faults the pages of its output in anew."""
@@ -59,6 +75,7 @@ class WorkerProcess:
     Args:
         device: `cpu`, `cuda` or `cuda:1`.
         method: how to measure.
+        side: whose code is measured, and how it is set up; None is what is installed.
 
     Attributes:
         ready: what the worker said when it was set up.
@@ -68,19 +85,28 @@ class WorkerProcess:
         UsageError: the worker cannot serve here, such as no CUDA or no torch.
     """
 
-    def __init__(self, device: str, method: Method) -> None:
+    def __init__(self, device: str, method: Method, side: Side | None = None) -> None:
         self._decoder: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
         self._unread = b""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gconvbench.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=_environment(method.threads),
-            start_new_session=True,
-        )
+        self._side = side
         self._device = device
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 (our worker, by a chosen interpreter)
+                side.command if side else [sys.executable, "-m", "gconvbench.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                cwd=side.code if side else None,
+                env=_environment(method.threads, side),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._stderr.close()
+            if side is None:
+                raise
+            message = f"interpreter {side.python!r} cannot be started: {error.strerror}"
+            raise UsageError(message) from None
         start = time.perf_counter()
         self.ready = self._set_up(method)
         self.start_s = time.perf_counter() - start
@@ -122,6 +148,16 @@ class WorkerProcess:
         assert isinstance(reply, Support)  # noqa: S101
         return reply.reasons
 
+    def measure_anchors(self, samples: int) -> dict[str, tuple[float, ...]]:
+        """Samples of work that is not under test, in seconds.
+
+        Raises:
+            WorkerLostError: the worker died of it, or took too long.
+        """
+        reply = self._ask(MeasureAnchors(samples), _EXPLAIN_TIMEOUT_S)
+        assert isinstance(reply, Anchored)  # noqa: S101
+        return reply.samples_s
+
     def close(self, *, kill: bool = False) -> None:
         """End the process: politely, then by force with everything it started. Once is enough."""
         if self._stderr.closed:
@@ -141,13 +177,12 @@ class WorkerProcess:
 
     def _set_up(self, method: Method) -> Ready:
         try:
-            reply = self._ask(SetUp(self._device, method), _START_TIMEOUT_S)
+            reply = self._ask(self._request(method), _START_TIMEOUT_S)
         except WorkerLostError as error:
             words = self._last_words()
             self.close(kill=True)
-            if "No module named 'torch'" in words:
-                message = f"torch is not installed for {sys.executable}; pip install 'torch>=2.6'"
-                raise UsageError(message) from None
+            if reason := self._why_unfit(words):
+                raise UsageError(reason) from None
             message = f"the worker {error} while starting: {words}"
             raise NotMeasuredError(message) from None
         except BaseException:
@@ -158,6 +193,23 @@ class WorkerProcess:
         self.close(kill=True)
         reason = reply.reason if isinstance(reply, Refused) else "the worker spoke out of turn"
         raise UsageError(reason)
+
+    def _request(self, method: Method) -> SetUp:
+        if self._side is None:
+            return SetUp(self._device, method)
+        code = str(self._side.code) if self._side.code else ""
+        return SetUp(self._device, method, dict(self._side.switches), code)
+
+    def _why_unfit(self, words: str) -> str | None:
+        """What the interpreter lacks, told from the last words of a worker that did not start."""
+        python = self._side.python if self._side else sys.executable
+        if missing := _MISSING.search(words):
+            name = missing[1].partition(".")[0]
+            wanted = _WANTED.get(name, name)
+            return f"{name} is not installed for {python}; {python} -m pip install '{wanted}'"
+        if "nknown option: -P" in words or "usage: " in words or "unknown option -P" in words:
+            return f"interpreter {python} is too old or none; Python 3.11 or later is needed"
+        return None
 
     def _ask(self, request: Request, timeout_s: float) -> Reply:
         assert self._process.stdin  # noqa: S101 (a pipe was asked for)
@@ -226,13 +278,17 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _environment(threads: int, side: Side | None) -> dict[str, str]:
     """The worker's variables: a fixed number of threads, freed memory kept, this same package."""
     package = str(Path(gconvbench.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    return os.environ | {
+    if side is not None:
+        path = side.python_path
+    return {
+        **os.environ,
         "PYTHONPATH": path,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         **_KEPT_MEMORY,
+        **(side.variables if side else {}),
     }

@@ -21,7 +21,7 @@ from gconvbench.records import (
 )
 from gconvbench.report.console import make_console
 from gconvbench.report.environment import comparability_text, print_differences
-from gconvbench.runner.execute import why_other_environment
+from gconvbench.runner.workers import why_other_environment
 from tests.fakes import make_header
 
 IDENTITY: dict[str, Any] = {"device_name": "H100", "power_limit_w": 700.0, "threads": 1}

@@ -1,0 +1,127 @@
+"""A slot: one fresh process of one side that measures some jobs, each of them stored."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gconvbench.runner.begin import make_header
+from gconvbench.runner.process import WorkerProcess
+from gconvbench.runner.workers import Workers
+from gconvbench.store import RunWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from gconvbench.protocol import Ready
+    from gconvbench.records import Header, Job, Method, Plan, Record
+    from gconvbench.runner.side import Side
+
+__all__ = ["MeasuredSide", "Slot", "ask"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one process left.
+
+    Attributes:
+        records: per job.
+        anchors: per anchor its samples, in seconds per launch; none where they were not asked for.
+        wall_s: how long all took, the start included.
+    """
+
+    records: dict[Job, Record]
+    anchors: dict[str, tuple[float, ...]]
+    wall_s: float
+
+
+def ask(
+    side: Side, device: str, method: Method, jobs_of: Callable[[Ready], tuple[Job, ...]]
+) -> tuple[Ready, dict[Job, str | None]]:
+    """What a side has, and per job the reason why it cannot do it.
+
+    Args:
+        side: the side.
+        device: on which.
+        method: how it will measure.
+        jobs_of: the jobs to ask about, given what the side has.
+    """
+    with WorkerProcess(device, method, side) as worker:
+        jobs = jobs_of(worker.ready)
+        return worker.ready, dict(zip(jobs, worker.explain(jobs), strict=True))
+
+
+class MeasuredSide:
+    """One side of a gate, and the run that its records are stored in.
+
+    Args:
+        side: the side.
+        ready: what its worker said when it was asked.
+        plan: what the first look measures; more may follow for some jobs.
+        method: how.
+        device: on which.
+        results: where runs are stored.
+        timeout_s: until a job counts as hung.
+    """
+
+    def __init__(  # noqa: PLR0913 (keyword-only, one per choice)
+        self,
+        side: Side,
+        ready: Ready,
+        *,
+        plan: Plan,
+        method: Method,
+        device: str,
+        results: Path,
+        timeout_s: float,
+    ) -> None:
+        self.side = side
+        self.ready = ready
+        self.header: Header = make_header(plan, method, device, ready)
+        self.writer = RunWriter.create(results, self.header)
+        self.slots = 0
+        self._timeout_s = timeout_s
+
+    @property
+    def run(self) -> str:
+        """The stored run's name."""
+        return self.writer.path.stem
+
+    def measure(self, jobs: Sequence[Job], *, anchor_samples: int = 0) -> Slot:
+        """Measure these jobs in one fresh process, in an order of its own.
+
+        A job that kills the process costs one record; the others go on in another process.
+
+        Args:
+            jobs: which.
+            anchor_samples: how many of each anchor; 0 leaves them out.
+        """
+        self.slots += 1
+        start = time.monotonic()
+        records: dict[Job, Record] = {}
+        with Workers(self.header, self._timeout_s, side=self.side) as workers:
+            for job in self._shuffled(jobs):
+                record = workers.measure(job, self.slots)
+                self.writer.append(record)
+                records[job] = record
+            anchors = workers.measure_anchors(anchor_samples) if anchor_samples else {}
+        return Slot(records, anchors, time.monotonic() - start)
+
+    def finish(self) -> None:
+        """Close the run's file."""
+        self.writer.finish()
+
+    def _shuffled(self, jobs: Sequence[Job]) -> list[Job]:
+        """Cases in random order, what is of one case together: it shares the proof."""
+        generator = random.Random(f"{self.header.method.seed} {self.slots}")  # noqa: S311
+        cases: dict[str, list[Job]] = {}
+        for job in jobs:
+            cases.setdefault(job.case, []).append(job)
+        order = list(cases.values())
+        generator.shuffle(order)
+        for of_case in order:
+            generator.shuffle(of_case)
+        return [job for of_case in order for job in of_case]

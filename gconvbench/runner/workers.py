@@ -1,0 +1,99 @@
+"""One live worker at a time, replaced when it dies, in the environment that its run began with."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from gconvbench.errors import NotComparableError, NotMeasuredError
+from gconvbench.records import Record, differences
+from gconvbench.runner.process import WorkerLostError, WorkerProcess
+
+if TYPE_CHECKING:
+    from gconvbench.protocol import Ready
+    from gconvbench.records import Environment, Header, Job
+    from gconvbench.runner.side import Side
+
+__all__ = ["Workers", "why_other_environment"]
+
+_CODE_FIELDS = {"commit", "commit_dirty"}
+"""What may change under a run: the repository is not only the code under test."""
+
+
+class Workers:
+    """One live worker at a time, started when needed, replaced when lost."""
+
+    def __init__(
+        self,
+        header: Header,
+        timeout_s: float,
+        worker: WorkerProcess | None = None,
+        side: Side | None = None,
+    ) -> None:
+        self._header = header
+        self._timeout_s = timeout_s
+        self._worker = worker
+        self._side = side
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._close(kill=kind is not None)
+
+    def measure(self, job: Job, number: int) -> Record:
+        """One record, whatever happens to the worker."""
+        start = time.perf_counter()
+        worker = self._worker or self._start()
+        try:
+            record = worker.measure(job, number, timeout_s=self._timeout_s)
+        except WorkerLostError as error:
+            self._close(kill=True)
+            reason = f"the worker {error}"
+            record = Record(job=job, round=number, outcome=error.outcome, detail=reason)
+        else:
+            if record.outcome == "crashed":
+                self._close(kill=False)
+        return msgspec.structs.replace(record, waited_s=round(time.perf_counter() - start, 6))
+
+    def measure_anchors(self, samples: int) -> dict[str, tuple[float, ...]]:
+        """Samples of work that is not under test; none where the worker died of it."""
+        worker = self._worker or self._start()
+        try:
+            return worker.measure_anchors(samples)
+        except WorkerLostError:
+            self._close(kill=True)
+            return {}
+
+    def _start(self) -> WorkerProcess:
+        """A worker; one that dies while it starts gets a second try."""
+        device, method = self._header.device, self._header.method
+        try:
+            self._worker = WorkerProcess(device, method, self._side)
+        except NotMeasuredError:
+            self._worker = WorkerProcess(device, method, self._side)
+        if reason := why_other_environment(self._header.environment, self._worker.ready):
+            raise NotComparableError(reason)
+        return self._worker
+
+    def _close(self, *, kill: bool) -> None:
+        if self._worker:
+            self._worker.close(kill=kill)
+        self._worker = None
+
+
+def why_other_environment(environment: Environment, ready: Ready) -> str | None:
+    """The first field in which a worker's environment differs from a run's, or None.
+
+    Stricter than a comparison: one run is of one torch. What is unknown is not different.
+    """
+    for found in differences(environment, ready.environment):
+        if found.kind == "soft" or found.is_unknown or found.field in _CODE_FIELDS:
+            continue
+        return (
+            f"{found.kind} field {found.field!r} is {found.after!r} now, the run began with "
+            f"{found.before!r}; start a new run"
+        )
+    return None
