@@ -1,6 +1,6 @@
 """Where the forms of a comparison go: files for machines, the summary, GitHub's annotations."""
 
-from __future__ import workflow_commands
+from __future__ import annotations
 
 import sys
 from pathlib import Path

@@ -74,7 +74,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def job_name(job: JobVerdict) -> str:
-    """`native g32...:fprop`; also the cache mode where that is cold, and the baseline's other name."""
+    """`native g32...:fprop`; also a cache mode that is not hot, and another baseline's name."""
     name = job.implementation
     if job.baseline_implementation and job.baseline_implementation != name:
         name = f"{name} (against {job.baseline_implementation})"
