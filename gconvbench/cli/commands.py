@@ -15,7 +15,7 @@ import typer
 
 from gconvbench.cli import options as opt  # noqa: TC001 (typer reads the annotations)
 
-__all__ = ["check", "environment", "list_", "run", "show"]
+__all__ = ["accept", "check", "environment", "list_", "run", "show"]
 
 
 def run(
@@ -248,6 +248,55 @@ def environment(
         asked = threads if "threads" in _given(context) else None
         after = showing.this_side_as(before, device, threads=asked)
     return showing.print_diff(before, after, json=json)
+
+
+def accept(
+    reason: Annotated[str, typer.Option("--reason", help="Why it is intended, for the review.")],
+    comparison: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[COMPARISON.json]", help="What a gate found.  [default: the last gate's]"
+        ),
+    ] = None,
+    expires: Annotated[
+        str,
+        typer.Option("--expires", metavar="DATE|DAYS", help="Such as 2027-01-01 or 90d."),
+    ] = "90d",
+    case: Annotated[
+        str | None, typer.Option("--case", metavar="GLOB", help="Only cases with such an id.")
+    ] = None,
+    implementation: Annotated[
+        str | None, typer.Option("--implementation", metavar="GLOB", help="Only of these.")
+    ] = None,
+    largest_change: Annotated[
+        str | None,
+        typer.Option(
+            "--largest-change",
+            metavar="SHARE",
+            help="Such as 12%.  [default: the upper end of the interval, rounded up]",
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="[default: gconvbench-accepted.toml]"),
+    ] = None,
+) -> int:
+    """Write down that a change which a gate found is intended, to be reviewed and committed.
+
+    Each failing job gets an entry of its own; with --case or --implementation there is one for all
+    that fail within. Wrong results, crashes and what could not be decided are never accepted.
+    """
+    from gconvbench.cli import accept as accepting
+
+    return accepting.accept_changes(
+        comparison,
+        reason=reason,
+        expires=expires,
+        case=case,
+        implementation=implementation,
+        largest_change=largest_change,
+        file=file,
+    )
 
 
 def _given(context: typer.Context) -> list[str]:

@@ -14,8 +14,8 @@ _SECONDS = re.compile(_NUMBER)
 _MOST_S = 7 * 24 * 3600.0
 
 
-def share(text: str) -> float:
-    """`1%` or `0.01`.
+def share(text: str, subject: str = "target") -> float:
+    """`1%` or `0.01`; `subject` is named where it is neither.
 
     Raises:
         UsageError: no number.
@@ -24,7 +24,7 @@ def share(text: str) -> float:
     try:
         return float(number[:-1]) / 100 if number.endswith("%") else float(number)
     except ValueError:
-        message = f"target {text!r} is no share; write it like 1% or 0.01"
+        message = f"{subject} {text!r} is no share; write it like 1% or 0.01"
         raise UsageError(message) from None
 
 

@@ -42,9 +42,11 @@ from gconvbench.records.run import (
     encode_line,
 )
 from gconvbench.records.verdicts import (
+    ACCEPTABLE,
     FAILABLE,
     FINDING_KINDS,
     JOB_KINDS,
+    VERDICT_SCHEMA,
     Change,
     Comparison,
     Finding,
@@ -54,6 +56,7 @@ from gconvbench.records.verdicts import (
 )
 
 __all__ = [
+    "ACCEPTABLE",
     "FAILABLE",
     "FAILED_OUTCOMES",
     "FINDING_KINDS",
@@ -63,6 +66,7 @@ __all__ = [
     "RIGHT",
     "SCHEMA",
     "UNSET",
+    "VERDICT_SCHEMA",
     "WITHHELD",
     "Accuracy",
     "Agreement",

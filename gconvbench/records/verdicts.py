@@ -9,6 +9,7 @@ import msgspec
 from gconvbench.errors import ExitCode, worst
 
 __all__ = [
+    "ACCEPTABLE",
     "FAILABLE",
     "FINDING_KINDS",
     "JOB_KINDS",
@@ -98,6 +99,20 @@ FAILABLE: dict[str, ExitCode] = {
 """What can be made to fail by `fail_on`: notes of a job by their kind, and new jobs."""
 
 
+ACCEPTABLE = (
+    "slower",
+    "suite_slower",
+    "missing",
+    "renamed",
+    "no_baseline",
+    "implausibly_faster",
+    "new",
+    *(kind for kind in FAILABLE if kind != "new"),
+)
+"""What a reviewed file can accept: kinds of jobs and of their notes, and a slower suite. Wrong
+results, crashes and what could not be decided are not among them."""
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Contender against baseline in one job, and how sure.
 
@@ -130,7 +145,8 @@ class Finding(msgspec.Struct, frozen=True):
     """Something found, by its kind, with the facts in one line.
 
     Attributes:
-        kind: of `FINDING_KINDS`; as a job's note `dispatch`, `accuracy` or `memory`.
+        kind: of `FINDING_KINDS`; as a job's note `dispatch`, `accuracy`, `memory`, or `accepted`
+            where it was one of these.
         detail: subject, value found, value allowed, next step.
     """
 
@@ -150,7 +166,7 @@ class JobVerdict(msgspec.Struct, frozen=True, kw_only=True):
         kind: of `JOB_KINDS`.
         change: null where one side has no time.
         detail: the reason where there is one to say.
-        notes: changes beside the time: `dispatch`, `accuracy`, `memory`.
+        notes: changes beside the time: `dispatch`, `accuracy`, `memory`, `accepted`.
     """
 
     case: str

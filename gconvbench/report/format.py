@@ -12,6 +12,8 @@ __all__ = [
     "about_seconds",
     "bytes_text",
     "case_text",
+    "change_interval_text",
+    "change_text",
     "duration",
     "error_text",
     "flops_text",
@@ -19,6 +21,7 @@ __all__ = [
     "measured_seconds",
     "memory_text",
     "of_limit_text",
+    "p_text",
     "ratio_text",
     "seconds",
     "share",
@@ -119,6 +122,23 @@ def ratio_text(value: float, half_width: float | None) -> str:
     return _meaningful(value, half_width)
 
 
+def change_text(value: float) -> str:
+    """A change as a share, with its sign: `+10.4 %`; from 100 % no decimal."""
+    return f"{_percent(value)} %"
+
+
+def change_interval_text(low: float, high: float) -> str:
+    """The ends of a change's interval: `+9.1 to +11.8 %`."""
+    return f"{_percent(low)} to {_percent(high)} %"
+
+
+def p_text(value: float | None) -> str:
+    """Two significant digits: `0.023`, `<0.0001`; nothing where there is none."""
+    if value is None:
+        return ""
+    return "<0.0001" if value < 0.0001 else f"{value:.2g}"  # noqa: PLR2004 (no longer read)
+
+
 def error_text(value: float | None) -> str:
     """`1.2e-07`."""
     return "not finite" if value is None else f"{value:.1e}"
@@ -137,6 +157,12 @@ def case_text(case: Case) -> str:
     words += ["tf32"] if case.math_mode == "tf32" else []
     words += [case.memory_format] if case.memory_format != "contiguous" else []
     return ", ".join(words)
+
+
+def _percent(value: float) -> str:
+    percent = 100 * value
+    digits = 1 if abs(percent) < 99.95 else 0  # noqa: PLR2004
+    return f"{round(percent, digits) + 0.0:+.{digits}f}"  # + 0.0: there is no -0.0
 
 
 def _pair(pair: tuple[int, int]) -> str:

@@ -1,0 +1,142 @@
+"""The reviewed file of accepted changes: its entries, read and written.
+
+    [[accepted]]
+    cases = "g32*:float16:*"          # glob over case ids
+    implementations = "*"             # glob
+    kinds = ["slower"]                # of `records.ACCEPTABLE`
+    from = "1a2b3c4"                  # the baseline's commit, or what the baseline is
+    to = "5d6e7f8"                    # the contender's
+    largest_change = 0.12             # as a share; required for slower and suite_slower
+    reason = "..."
+    expires = 2027-01-01              # the last day on which it holds
+
+Entries are written by `json.dumps`, whose strings are TOML's basic strings but for one character:
+a library that keeps comments in place is not needed to append to a file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, datetime
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gconvbench.errors import UsageError, refused_name
+from gconvbench.records import ACCEPTABLE
+from gconvbench.toml_tables import decode_toml, read_table
+
+__all__ = ["ACCEPTED_FILE", "SIZED", "Acceptance", "entry_text", "read_acceptances"]
+
+ACCEPTED_FILE = "gconvbench-accepted.toml"
+SIZED = ("slower", "suite_slower")
+"""Kinds whose entry says how large the change may be."""
+
+_Glob = Annotated[str, Meta(min_length=1, description="a glob in quotes, such as 'g32*:float16:*'")]
+_Side = Annotated[
+    str, Meta(min_length=1, description="a commit, or what the side is, such as 'torch 2.11.0'")
+]
+_Kinds = Annotated[
+    tuple[str, ...], Meta(min_length=1, description=f"a list of {', '.join(ACCEPTABLE)}")
+]
+_Share = Annotated[
+    float | None, Meta(description="a share above 0 such as 0.12, for 12 % in the worst job")
+]
+_Reason = Annotated[str, Meta(pattern=r"\S", description="a reason in words")]
+_Date = Annotated[date, Meta(description="a date without quotes, such as 2027-01-01")]
+
+
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A change that a reviewer has agreed to, from one side to another.
+
+    Attributes:
+        cases: glob over case ids.
+        implementations: glob over implementations' names.
+        kinds: what it accepts, of `ACCEPTABLE`.
+        from_: the baseline's commit, or what the baseline is.
+        to: the contender's; of commits for the reader only, since a rebase gives another name.
+        largest_change: as a share; None where no kind has a size.
+        reason: why.
+        expires: the last day on which it holds.
+    """
+
+    cases: _Glob
+    implementations: _Glob
+    kinds: _Kinds
+    from_: _Side
+    to: _Side
+    reason: _Reason
+    expires: _Date
+    largest_change: _Share = None
+
+    def covers(self, case: str, implementation: str) -> bool:
+        """Whether a job is within both globs."""
+        return fnmatchcase(case, self.cases) and fnmatchcase(implementation, self.implementations)
+
+    def allows(self, change: float) -> bool:
+        """Whether a change, as a share, is no larger than what was agreed to."""
+        return self.largest_change is not None and change <= self.largest_change
+
+    @property
+    def named(self) -> str:
+        """For a line about it: kinds, globs and the step."""
+        kinds = ", ".join(self.kinds)
+        return f"{kinds} of {self.cases} {self.implementations} from {self.from_} to {self.to}"
+
+
+def read_acceptances(text: str, name: str = ACCEPTED_FILE) -> tuple[Acceptance, ...]:
+    """The entries of a file's text, which may be empty.
+
+    Raises:
+        UsageError: not TOML, or a key or value that is not allowed; names file and entry.
+    """
+    table = decode_toml(text, repr(name))
+    for key in table:
+        if key != "accepted":
+            raise UsageError(f"{name!r}: " + refused_name("key", key, ["accepted"]))
+    entries = table.get("accepted", [])
+    if not isinstance(entries, list):
+        message = f"{name!r}: key 'accepted' must be written as [[accepted]] tables"
+        raise UsageError(message)
+    return tuple(_entry(entry, f"{name!r}, entry {i}") for i, entry in enumerate(entries, start=1))
+
+
+def _entry(table: object, subject: str) -> Acceptance:
+    entry = read_table(table, Acceptance, subject)
+    for kind in entry.kinds:
+        if kind not in ACCEPTABLE:
+            raise UsageError(f"{subject}: " + refused_name("kind", kind, ACCEPTABLE))
+    change = entry.largest_change
+    if change is None and (sized := [kind for kind in entry.kinds if kind in SIZED]):
+        message = f"{subject}: key 'largest_change' is missing; {sized[0]} needs a share like 0.12"
+        raise UsageError(message)
+    if change is not None and not (math.isfinite(change) and change > 0):
+        message = f"{subject}: largest_change ({change}) must be a share above 0 such as 0.12"
+        raise UsageError(message)
+    if isinstance(entry.expires, datetime):
+        message = f"{subject}: expires ({entry.expires}) must be a date alone, such as 2027-01-01"
+        raise UsageError(message)
+    return entry
+
+
+def entry_text(entry: Acceptance) -> str:
+    """An entry as it stands in the file."""
+    lines = {
+        "cases": _string(entry.cases),
+        "implementations": _string(entry.implementations),
+        "kinds": f"[{', '.join(map(_string, entry.kinds))}]",
+        "from": _string(entry.from_),
+        "to": _string(entry.to),
+        "largest_change": "" if entry.largest_change is None else f"{entry.largest_change:g}",
+        "reason": _string(entry.reason),
+        "expires": entry.expires.isoformat(),
+    }
+    return "\n".join(["[[accepted]]", *(f"{key} = {text}" for key, text in lines.items() if text)])
+
+
+def _string(text: str) -> str:
+    """A basic string (TOML 1.0, "String"): as in JSON, and U+007F escaped as well."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
