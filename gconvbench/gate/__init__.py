@@ -4,6 +4,16 @@
 """
 
 from gconvbench.gate.judge import CaseVerdict, Judgement, SuiteShift, judge, judge_sides
+from gconvbench.gate.processes import Budget, level
 from gconvbench.gate.rule import Rule
 
-__all__ = ["CaseVerdict", "Judgement", "Rule", "SuiteShift", "judge", "judge_sides"]
+__all__ = [
+    "Budget",
+    "CaseVerdict",
+    "Judgement",
+    "Rule",
+    "SuiteShift",
+    "judge",
+    "judge_sides",
+    "level",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -13,16 +12,13 @@ from gconvbench.gate.processes import Processes, common_part, gather, medians
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gconvbench.gate.processes import Floats, Indices, Measure
+    from gconvbench.gate.processes import Budget, Floats, Indices, Measure
     from gconvbench.gate.rule import Rule
 
-__all__ = ["Afford", "Decided", "Estimates", "decide", "hodges_lehmann", "holm", "mann_whitney"]
+__all__ = ["Decided", "Estimates", "decide", "hodges_lehmann", "holm", "mann_whitney"]
 
 _Z_95 = 1.96
 _Z_ONE_SIDED_95 = 1.645
-
-Afford = Callable[[int], int]
-"""Given how many more pairs of processes are wanted, how many rows each may measure."""
 
 
 class Estimates(NamedTuple):
@@ -156,7 +152,7 @@ def decide(  # noqa: PLR0913 (keyword-only, one per choice)
     rule: Rule,
     rng: np.random.Generator,
     subtract: bool = True,
-    afford: Afford | None = None,
+    budget: Budget | None = None,
 ) -> Decided:
     """Look again at the suspects until each is confirmed, dropped, or was looked at three times.
 
@@ -169,17 +165,19 @@ def decide(  # noqa: PLR0913 (keyword-only, one per choice)
         rule: the constants.
         rng: the coin of the order within pairs.
         subtract: whether the common part is taken off.
-        afford: what the budget allows; None is all.
+        budget: what there is time for; None is all.
     """
     families = (_Family(slower, 1, minimum), _Family(faster, -1, minimum))
     decided = Decided([], [], [], [], {})
     found: Processes | None = None
     for pairs, alpha in zip(rule.looks, rule.alphas, strict=True):
         have = 0 if found is None else min(found.baseline.shape[1], found.contender.shape[1])
-        _cut(families, controls.size, pairs - have, afford)
-        rows = _rows(controls, families)
-        if not any(family.open for family in families) and not (found is None and rows.size):
+        affordable = budget.rows(pairs - have) if budget else None
+        _cut(families, controls.size, affordable)
+        is_first = found is None and (affordable is None or affordable >= controls.size > 0)
+        if not any(family.open for family in families) and not is_first:
             break
+        rows = _rows(controls, families)
         before = None if found is None else _restricted(found, rows)
         judged_by = np.arange(controls.size) if controls.size else None
         found = gather(
@@ -196,13 +194,11 @@ def decide(  # noqa: PLR0913 (keyword-only, one per choice)
     return decided
 
 
-def _cut(
-    families: tuple[_Family, _Family], controls: int, pairs: int, afford: Afford | None
-) -> None:
+def _cut(families: tuple[_Family, _Family], controls: int, affordable: int | None) -> None:
     """Leave out, of what cannot be afforded, first what looks faster, then the least suspicious."""
-    if afford is None:
+    if affordable is None:
         return
-    left = afford(pairs) - controls
+    left = affordable - controls
     for family in families:
         left = family.keep(left)
 

@@ -14,8 +14,7 @@ from gconvbench.gate.rule import Rule
 from gconvbench.gate.screen import Screen, screen, suspects
 
 if TYPE_CHECKING:
-    from gconvbench.gate.decide import Afford
-    from gconvbench.gate.processes import Floats, Indices, Measure
+    from gconvbench.gate.processes import Budget, Floats, Indices, Measure
 
 __all__ = ["CaseVerdict", "Judgement", "SuiteShift", "judge", "judge_sides"]
 
@@ -140,7 +139,7 @@ def judge_sides(  # noqa: PLR0913 (keyword-only, one per choice)
     minimum_effect: Floats | float | None = None,
     subtract: bool = True,
     seed: int = 0,
-    afford: Afford | None = None,
+    budget: Budget | None = None,
 ) -> Judgement:
     """Measure both sides and judge: the first look, and whatever it makes necessary.
 
@@ -156,15 +155,19 @@ def judge_sides(  # noqa: PLR0913 (keyword-only, one per choice)
         subtract: False where the sides are two ways of computing the same: then nothing that cases
             have in common is taken off.
         seed: of coins and controls.
-        afford: given how many more pairs of processes are wanted, how many rows each may measure;
-            None is all.
+        budget: what there is time for; None is all.
     """
     rule = rule or Rule()
     rng = np.random.default_rng(seed)
-    first = gather(measure, np.arange(cases + anchors), pairs=pairs, rule=rule, rng=rng)
+    rows = np.arange(cases + anchors)
+    first: Processes | None = None
+    if budget is not None:
+        first = gather(measure, rows, pairs=1, rule=rule, rng=rng)
+        pairs = max(_FEWEST, budget.pairs(pairs))
+    first = gather(measure, rows, pairs=pairs, rule=rule, rng=rng, before=first)
     problem = _Problem(cases, anchors, rule, rng, subtract)
     problem.minimum = _minimum(minimum_effect, problem)
-    return _judge(first, problem, measure, afford)
+    return _judge(first, problem, measure, budget)
 
 
 def judge(  # noqa: PLR0913 (keyword-only, one per choice)
@@ -177,7 +180,7 @@ def judge(  # noqa: PLR0913 (keyword-only, one per choice)
     minimum_effect: Floats | float | None = None,
     subtract: bool = True,
     seed: int = 0,
-    afford: Afford | None = None,
+    budget: Budget | None = None,
 ) -> Judgement:
     """Judge measurements that are there already; suspects are measured again if that is possible.
 
@@ -193,7 +196,7 @@ def judge(  # noqa: PLR0913 (keyword-only, one per choice)
         minimum_effect: the smallest slowdown that counts, as a share, for all or per case.
         subtract: as of `judge_sides`.
         seed: of coins and controls.
-        afford: as of `judge_sides`.
+        budget: as of `judge_sides`.
 
     Raises:
         ValueError: the two have different numbers of rows, or none beside anchors.
@@ -209,7 +212,7 @@ def judge(  # noqa: PLR0913 (keyword-only, one per choice)
         len(levels[0]) - anchors, anchors, rule, np.random.default_rng(seed), subtract
     )
     problem.minimum = _minimum(minimum_effect, problem)
-    return _judge(first, problem, measure, afford)
+    return _judge(first, problem, measure, budget)
 
 
 def _minimum(given: Floats | float | None, problem: _Problem) -> Floats:
@@ -218,7 +221,7 @@ def _minimum(given: Floats | float | None, problem: _Problem) -> Floats:
 
 
 def _judge(
-    first: Processes, problem: _Problem, measure: Measure | None, afford: Afford | None
+    first: Processes, problem: _Problem, measure: Measure | None, budget: Budget | None
 ) -> Judgement:
     rule = problem.rule
     suite = None if problem.is_small else _suite(first, problem.case_rows)
@@ -237,7 +240,7 @@ def _judge(
             rule=rule,
             rng=problem.rng,
             subtract=subtract,
-            afford=afford,
+            budget=budget,
         )
     if suite is not None:
         suite = _confirmed(suite, decided, problem, is_suspicious=is_suspicious)

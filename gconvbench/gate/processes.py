@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gconvbench.gate.rule import Rule
 
 __all__ = [
+    "Budget",
     "Floats",
     "Indices",
     "Measure",
@@ -34,7 +35,20 @@ if TYPE_CHECKING:
     Indices = NDArray[np.intp]
 Measure = Callable[[SideName, "Indices"], "Floats"]
 """Start one fresh process of a side and measure these rows: samples in seconds, shape (rows,
-samples). NaN is what could not be measured. An exception ends everything."""
+samples), or what `level` makes of them, shape (rows,). NaN is what could not be measured. An
+exception ends everything."""
+
+
+class Budget(Protocol):
+    """What there is time for."""
+
+    def pairs(self, wanted: int) -> int:
+        """Asked after the first pair of processes: how many there may be, of those wanted."""
+
+    def rows(self, pairs: int) -> int:
+        """How many rows each process may measure, if there are to be so many more pairs."""
+
+
 _QUARTILE = 0.25
 _ROBUST = 1.4826
 """The median absolute deviation of a normal distribution times this is its sd."""
@@ -136,7 +150,8 @@ class _Gathering:
 
     def take(self, sides: Sequence[SideName]) -> None:
         for side in sides:
-            self.levels[side].append(level(self._measure(side, self._rows)))
+            found = self._measure(side, self._rows)
+            self.levels[side].append(level(found) if found.ndim > 1 else found)
 
     def stacked(self, side: SideName) -> Floats:
         return np.stack(self.levels[side], axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gconvbench.runner.begin import make_header
 from gconvbench.runner.process import WorkerProcess
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gconvbench.records import Header, Job, Method, Plan, Record
     from gconvbench.runner.side import Side
 
-__all__ = ["MeasuredSide", "Slot", "ask"]
+__all__ = ["Asked", "MeasuredSide", "Slot", "ask"]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,23 @@ class Slot:
     wall_s: float
 
 
+class Asked(NamedTuple):
+    """What a side has.
+
+    Attributes:
+        ready: what its worker said of itself.
+        reasons: per job why it cannot be done; None where it can.
+        start_s: how long the worker took to start.
+    """
+
+    ready: Ready
+    reasons: dict[Job, str | None]
+    start_s: float
+
+
 def ask(
     side: Side, device: str, method: Method, jobs_of: Callable[[Ready], tuple[Job, ...]]
-) -> tuple[Ready, dict[Job, str | None]]:
+) -> Asked:
     """What a side has, and per job the reason why it cannot do it.
 
     Args:
@@ -51,7 +65,8 @@ def ask(
     """
     with WorkerProcess(device, method, side) as worker:
         jobs = jobs_of(worker.ready)
-        return worker.ready, dict(zip(jobs, worker.explain(jobs), strict=True))
+        reasons = dict(zip(jobs, worker.explain(jobs), strict=True))
+        return Asked(worker.ready, reasons, worker.start_s)
 
 
 class MeasuredSide:
@@ -90,7 +105,13 @@ class MeasuredSide:
         """The stored run's name."""
         return self.writer.path.stem
 
-    def measure(self, jobs: Sequence[Job], *, anchor_samples: int = 0) -> Slot:
+    def measure(
+        self,
+        jobs: Sequence[Job],
+        *,
+        anchor_samples: int = 0,
+        is_over: Callable[[], bool] = bool,
+    ) -> Slot:
         """Measure these jobs in one fresh process, in an order of its own.
 
         A job that kills the process costs one record; the others go on in another process.
@@ -98,12 +119,15 @@ class MeasuredSide:
         Args:
             jobs: which.
             anchor_samples: how many of each anchor; 0 leaves them out.
+            is_over: whether the time is spent; the jobs that are left then have no record.
         """
         self.slots += 1
         start = time.monotonic()
         records: dict[Job, Record] = {}
         with Workers(self.header, self._timeout_s, side=self.side) as workers:
             for job in self._shuffled(jobs):
+                if is_over():
+                    break
                 record = workers.measure(job, self.slots)
                 self.writer.append(record)
                 records[job] = record

@@ -135,7 +135,7 @@ def other_python(folder: Path, *, with_packages: bool) -> str:
 def test_slots_are_stored_as_an_ordinary_run(tmp_path: Path) -> None:
     side = Side(what="ours")
     jobs = (Job(CASE, "native"), Job(CASE, "split_concat"), Job(CASE, "native_view_shuffle"))
-    ready, reasons = ask(side, "cpu", METHOD, lambda _: jobs)
+    ready, reasons, _ = ask(side, "cpu", METHOD, lambda _: jobs)
     assert [bool(reason) for reason in reasons.values()] == [False, False, True]
     plan = Plan(cases=(PlannedCase(CASE),), implementations=("native", "split_concat"), rounds=2)
     measured = MeasuredSide(
@@ -161,7 +161,7 @@ def test_a_job_that_kills_its_process_costs_one_record(
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "plugin"))
     side = Side(what="ours")
     jobs = (Job(CASE, "segfaulting"), Job(CASE, "native"))
-    ready, _ = ask(side, "cpu", METHOD, lambda _: jobs)
+    ready, _, _ = ask(side, "cpu", METHOD, lambda _: jobs)
     plan = Plan(cases=(PlannedCase(CASE),), implementations=("segfaulting", "native"), rounds=1)
     measured = MeasuredSide(
         side, ready, plan=plan, method=METHOD, device="cpu", results=tmp_path, timeout_s=60

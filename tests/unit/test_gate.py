@@ -32,6 +32,16 @@ class Machine:
         return np.asarray(np.exp(levels[:, None] + self.rng.normal(0.0, 0.01, (rows.size, 30))))
 
 
+class Broke:
+    """Time for the first look, and for nothing afterwards."""
+
+    def pairs(self, wanted: int) -> int:
+        return wanted
+
+    def rows(self, pairs: int) -> int:
+        return 0
+
+
 def words(machine: Machine, cases: int, *, pairs: int = 5, anchors: int = 0) -> dict[int, str]:
     found = judge_sides(machine, cases, pairs=pairs, anchors=anchors)
     return {i: case.word for i, case in enumerate(found.cases) if case.word != "unchanged"}
@@ -74,8 +84,9 @@ def test_moved_anchors_mean_that_the_machine_moved() -> None:
 
 def test_what_the_budget_cannot_afford_is_not_reached() -> None:
     machine = Machine(60, {7: 0.1})
-    found = judge_sides(machine, 60, pairs=5, afford=lambda _: 0)
+    found = judge_sides(machine, 60, pairs=5, budget=Broke())
     assert found.cases[7].word == "not_reached"
+    assert found.processes == (5, 5)
 
 
 def test_stored_data_can_only_screen() -> None:
