@@ -6,14 +6,11 @@ Each field of such a struct says in its `Meta` description what may be written t
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from gconvbench.errors import UsageError, refused_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["decode_toml", "read_table"]
 
