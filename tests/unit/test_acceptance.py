@@ -234,7 +234,8 @@ def test_an_entry_that_silences_nothing_is_said() -> None:
 
 
 def accepted(found: Comparison, path: Path, **options: Any) -> tuple[Acceptance, ...]:
-    return accept(found, **({"path": path, "reason": "why", "expires": date(2027, 1, 1)} | options))
+    defaults: dict[str, Any] = {"path": path, "reason": "why", "expires": date(2027, 1, 1)}
+    return accept(found, **(defaults | options))
 
 
 def test_each_failing_job_gets_an_entry_of_its_own_that_silences_it(tmp_path: Path) -> None:
@@ -278,8 +279,8 @@ def test_the_limit_is_the_upper_end_rounded_up(tmp_path: Path, high: float, size
 
 def test_a_given_limit_must_cover_what_was_found(tmp_path: Path) -> None:
     found = make_comparison([make_verdict("slower", ratio=1.15)])
-    (entry,) = accepted(found, tmp_path / "f", largest_change=0.15001)
-    assert entry.largest_change == 0.15001
+    (entry,) = accepted(found, tmp_path / "f", largest_change=0.1500000123)
+    assert entry.largest_change == 0.1500000123
     with pytest.raises(UsageError, match=r"largest change \(12 %\) must be at least .* 15\.0 %"):
         accepted(found, tmp_path / "g", largest_change=0.12)
     assert not (tmp_path / "g").exists()

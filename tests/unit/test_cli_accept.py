@@ -19,7 +19,7 @@ from tests.comparisons import make_comparison, make_verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
 TODAY = date(2026, 6, 1)
 
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_said(arguments: tuple[str, ...], words: str) -> None:
 
 
 def test_a_reason_must_be_given(folder: Path) -> None:
-    assert "Missing option '--reason'" in str(run().exception)
+    assert "Missing parameter: reason" in str(run().exception)
     assert not (folder / "gconvbench-accepted.toml").exists()
 
 
