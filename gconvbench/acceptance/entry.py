@@ -32,6 +32,8 @@ from gconvbench.toml_tables import decode_toml, read_table
 __all__ = ["ACCEPTED_FILE", "SIZED", "Acceptance", "entry_text", "read_acceptances"]
 
 ACCEPTED_FILE = "gconvbench-accepted.toml"
+_ROUNDING = 1e-9
+"""12 % is no more than 12 %, however it was computed."""
 SIZED = ("slower", "suite_slower")
 """Kinds whose entry says how large the change may be."""
 
@@ -78,7 +80,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
 
     def allows(self, change: float) -> bool:
         """Whether a change, as a share, is no larger than what was agreed to."""
-        return self.largest_change is not None and change <= self.largest_change
+        return self.largest_change is not None and change <= self.largest_change + _ROUNDING
 
     @property
     def named(self) -> str:
@@ -130,7 +132,7 @@ def entry_text(entry: Acceptance) -> str:
         "kinds": f"[{', '.join(map(_string, entry.kinds))}]",
         "from": _string(entry.from_),
         "to": _string(entry.to),
-        "largest_change": "" if entry.largest_change is None else f"{entry.largest_change:g}",
+        "largest_change": "" if entry.largest_change is None else repr(float(entry.largest_change)),
         "reason": _string(entry.reason),
         "expires": entry.expires.isoformat(),
     }

@@ -93,7 +93,9 @@ def _end(group: Group) -> str:
     details = details or {job.detail for job in group.jobs}
     ratios = [job.change.ratio - 1 for job in group.jobs if job.change is not None]
     if group.kind in JOB_KINDS and len(ratios) == len(group.jobs):
-        return f"{word(group.kind)}, {fmt.change_interval_text(min(ratios), max(ratios))}"
+        least, most = fmt.change_text(min(ratios)), fmt.change_text(max(ratios))
+        span = fmt.change_interval_text(min(ratios), max(ratios)) if least != most else most
+        return f"{word(group.kind)}, {span}"
     detail = details.pop() if len(details) == 1 else ""
     return f"{word(group.kind)}{detail and ': '}{shortened(detail, 200)}"
 
