@@ -27,6 +27,7 @@ app.command("check")(commands.check)
 app.command("list")(commands.list_)
 app.command("show")(commands.show)
 app.command("environment")(commands.environment)
+app.command("gate")(commands.gate)
 app.command("accept")(commands.accept)
 
 

@@ -13,9 +13,12 @@ from typing import Annotated
 
 import typer
 
-from gconvbench.cli import options as opt  # noqa: TC001 (typer reads the annotations)
+from gconvbench.cli import options as opt
 
-__all__ = ["accept", "check", "environment", "list_", "run", "show"]
+__all__ = ["accept", "check", "environment", "gate", "list_", "run", "show"]
+
+_PLACES = frozenset({"output", "results", "json"})
+"""Options about where to, not about what."""
 
 
 def run(
@@ -250,6 +253,156 @@ def environment(
     return showing.print_diff(before, after, json=json)
 
 
+def gate(
+    context: typer.Context,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="REF",
+            help="A commit, branch or tag.  [default: where this branch left the main one]",
+        ),
+    ] = None,
+    build: Annotated[
+        str | None,
+        typer.Option("--build", metavar="CMD", help="Builds the baseline in its checkout."),
+    ] = None,
+    baseline_python: Annotated[
+        str | None,
+        typer.Option("--baseline-python", metavar="PATH", help="Compare two interpreters instead."),
+    ] = None,
+    contender_python: Annotated[
+        str | None, typer.Option("--contender-python", metavar="PATH", help="[default: this one]")
+    ] = None,
+    baseline_set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--baseline-set",
+            metavar="NAME=VALUE",
+            help="Compare two settings instead: cudnn_benchmark=false, threads=2, VARIABLE=value.",
+        ),
+    ] = None,
+    contender_set: Annotated[
+        list[str] | None, typer.Option("--contender-set", metavar="NAME=VALUE", help="Likewise.")
+    ] = None,
+    baseline_implementation: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline-implementation", metavar="NAME", help="Compare two of them instead."
+        ),
+    ] = None,
+    contender_implementation: Annotated[
+        str | None, typer.Option("--contender-implementation", metavar="NAME", help="With which.")
+    ] = None,
+    case: opt.CaseOption = None,
+    cases: opt.CasesOption = None,
+    sweep: opt.SweepOption = None,
+    axis: opt.AxisOption = None,
+    implementation: Annotated[
+        str | None,
+        typer.Option(
+            "--implementation", metavar="A,B|all", help="Ways of computing it.  [default: default]"
+        ),
+    ] = None,
+    device: opt.DeviceOption = None,
+    pairs: Annotated[
+        int | None,
+        typer.Option(
+            "--pairs", min=2, max=1000, help="Fresh processes per side at first.  [default: 3]"
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget", metavar="TIME", help="Such as 10m: what there is no time for is said."
+        ),
+    ] = None,
+    minimum_effect: Annotated[
+        float | None,
+        typer.Option(
+            "--minimum-effect",
+            parser=opt.share,
+            metavar="SHARE",
+            help="A smaller slowdown is none.  [default: 2%]",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on", metavar="NOTE", help="accuracy, memory, dispatch or new; repeatable."
+        ),
+    ] = None,
+    accepted: Annotated[
+        Path | None,
+        typer.Option("--accepted", metavar="FILE", help="[default: gconvbench-accepted.toml]"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="[default: pyproject.toml, [tool.gconvbench.gate]]"
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, max=1024, help="CPU threads.  [default: 1]")
+    ] = None,
+    pin: opt.PinOption = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Of inputs and order.  [default: 0]")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0.1, help="Seconds until a job counts as hung.")
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", metavar="DIR", help="Where JSON, markdown and JUnit XML go."),
+    ] = Path("gconvbench-gate"),
+    results: opt.ResultsOption = Path("results"),
+    json: Annotated[bool, typer.Option("--json", help="One JSON document instead.")] = False,
+) -> int:
+    """Did it get slower? Measure the baseline and this working tree side by side, and judge.
+
+    Exit codes: 0 no job is slower, 1 confirmed slower, 3 uncertain, 4 not comparable, 5 missing,
+    crashed or not believed, 6 wrong results.
+    """
+    from gconvbench.cli import gate as gating
+    from gconvbench.cli.gate_sides import SideOptions
+    from gconvbench.gate_options import read_gate_options
+
+    options = read_gate_options(config, Path.cwd()).overridden(
+        {
+            "baseline": baseline,
+            "build": build,
+            "case": case,
+            "cases": cases,
+            "sweep": sweep,
+            "axes": axis,
+            "implementation": implementation,
+            "device": device,
+            "pairs": pairs,
+            "budget": budget,
+            "minimum_effect": minimum_effect,
+            "fail_on": fail_on,
+            "acceptances": accepted,
+            "threads": threads,
+            "pin": pin,
+            "seed": seed,
+            "timeout": timeout,
+        }
+    )
+    return gating.gate(
+        options,
+        SideOptions(
+            pythons=(baseline_python, contender_python),
+            settings=(baseline_set or (), contender_set or ()),
+            implementations=(baseline_implementation, contender_implementation),
+        ),
+        results=results,
+        output=output,
+        json=json,
+        selection=_words(context),
+    )
+
+
 def accept(
     reason: Annotated[str, typer.Option("--reason", help="Why it is intended, for the review.")],
     comparison: Annotated[
@@ -297,6 +450,19 @@ def accept(
         largest_change=largest_change,
         file=file,
     )
+
+
+def _words(context: typer.Context) -> list[str]:
+    """The options that were typed, to type them again; not where results go."""
+    words = []
+    for parameter in context.command.params:
+        if parameter.name not in _given(context) or parameter.name in _PLACES:
+            continue
+        value = context.params[parameter.name]
+        option = max(parameter.opts, key=len)
+        for one in value if isinstance(value, list | tuple) else [value]:
+            words += [option] if isinstance(one, bool) else [option, str(one)]
+    return words
 
 
 def _given(context: typer.Context) -> list[str]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from gconvbench.records import Method
     from gconvbench.runner import Observer
 
-__all__ = ["make_plan", "resume", "run_exit_code", "start"]
+__all__ = ["make_plan", "resume", "run_exit_code", "start", "stoppable"]
 
 
 _Options = ParamSpec("_Options")
@@ -48,7 +48,7 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM, so that it takes the same way out as Ctrl-C."""
 
 
-def _stoppable(work: Callable[_Options, ExitCode]) -> Callable[_Options, ExitCode]:
+def stoppable(work: Callable[_Options, ExitCode]) -> Callable[_Options, ExitCode]:
     """Ctrl-C and SIGTERM end it with their exit codes, wherever they find it."""
 
     @functools.wraps(work)
@@ -64,7 +64,7 @@ def _stoppable(work: Callable[_Options, ExitCode]) -> Callable[_Options, ExitCod
     return stopped
 
 
-@_stoppable
+@stoppable
 def start(  # noqa: PLR0913 (one argument per option)
     selection: Selection,
     *,
@@ -90,7 +90,7 @@ def start(  # noqa: PLR0913 (one argument per option)
     return worst(codes)
 
 
-@_stoppable
+@stoppable
 def resume(results: Path, reference: str, *, timeout_s: float, json: bool) -> ExitCode:
     """Finish an interrupted run; returns the exit code."""
     stored = load_run(find_run(results, reference))

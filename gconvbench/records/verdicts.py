@@ -280,5 +280,6 @@ def exit_code_of(found: Comparison) -> ExitCode:
     noted = {note.kind for job in found.jobs for note in job.notes}
     noted |= {job.kind for job in found.jobs if job.kind == "new"}
     codes += [FAILABLE[kind] for kind in sorted(noted & set(found.fail_on))]
+    says_why = any(code != ExitCode.FINE for code in codes)
     compared = any(job.change is not None for job in found.jobs)
-    return worst(codes if compared else [*codes, ExitCode.NOT_MEASURED])
+    return worst(codes if compared or says_why else [ExitCode.NOT_MEASURED])

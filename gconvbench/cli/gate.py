@@ -1,0 +1,181 @@
+"""`gconvbench gate`: measure both sides, judge, accept, tell."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gconvbench.acceptance import apply, read_acceptances
+from gconvbench.cli.gate_sides import Chosen, SideOptions, open_sides
+from gconvbench.cli.output import tolerate_closed_pipe
+from gconvbench.cli.run import stoppable
+from gconvbench.cli.selection import select
+from gconvbench.cli.values import cores, seconds
+from gconvbench.errors import UsageError
+from gconvbench.planning import default_device, gate_method
+from gconvbench.records import Comparison, Finding, SideFacts
+from gconvbench.report.comparison import (
+    encode_comparison,
+    github,
+    print_comparison,
+    write_outputs,
+)
+from gconvbench.report.console import make_console
+from gconvbench.runner import device_lock
+from gconvbench.runner.checkout import (
+    NoBaselineError,
+    NotBuiltError,
+    file_at,
+    is_ancestor,
+)
+from gconvbench.runner.confront import Question, confront
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gconvbench.acceptance import Acceptance
+    from gconvbench.cli.gate_sides import Sides
+    from gconvbench.errors import ExitCode
+    from gconvbench.gate_options import GateOptions
+
+__all__ = ["conclude", "gate"]
+
+
+@stoppable
+def gate(  # noqa: PLR0913 (one argument per option)
+    options: GateOptions,
+    sides: SideOptions,
+    *,
+    results: Path,
+    output: Path | None,
+    json: bool,
+    selection: Sequence[str],
+) -> ExitCode:
+    """Measure, judge and tell; returns the exit code.
+
+    Args:
+        options: of the configuration and the command line.
+        sides: what the command line says of the sides.
+        results: where both sides' runs are stored.
+        output: a folder for the files of the comparison.
+        json: print the document instead of the table.
+        selection: the command line as it was typed, to repeat it.
+    """
+    found = msgspec.structs.replace(
+        _found(options, sides, results), selection=tuple(selection), fail_on=options.fail_on
+    )
+    conclude(found, output=output, json=json)
+    return found.exit_code
+
+
+def conclude(found: Comparison, *, output: Path | None, json: bool) -> None:
+    """Write and print a comparison in every form that is wanted here."""
+    target = github(os.environ)
+    write_outputs(found, folder=output, summary=target.summary, annotate=target.annotate)
+    with tolerate_closed_pipe():
+        if json:
+            print(encode_comparison(found).decode())
+        else:
+            print_comparison(found, make_console(sys.stdout))
+    if output is not None:
+        _tell(f"written to {output}: comparison.json, comparison.md, junit.xml")
+
+
+def _found(options: GateOptions, sides: SideOptions, results: Path) -> Comparison:
+    selection = select(
+        ids=options.case,
+        files=[Path(name) for name in options.cases],
+        sweeps=options.sweep,
+        axes=options.axes,
+        device=options.device,
+    )
+    device = _one_device(selection.devices)
+    method = gate_method(
+        device,
+        threads=options.threads,
+        cores=cores(options.pin) if options.pin else (),
+        seed=options.seed,
+    )
+    chosen = Chosen(selection, options.implementation, method)
+    acceptances = _acceptances(Path(options.acceptances))
+    try:
+        with open_sides(options, sides, chosen) as opened, device_lock(device):
+            if opened.note:
+                _tell(opened.note)
+            found = confront(_question(options, opened, device, results), tell=_tell)
+            return _accepted(found, acceptances, opened, options.acceptances)
+    except NoBaselineError as error:
+        return _nothing(options, device, Finding("no_baseline", str(error)))
+    except NotBuiltError as error:
+        return _nothing(options, device, Finding("not_built", str(error)))
+
+
+def _one_device(devices: Sequence[str]) -> str:
+    if len(devices) > 1:
+        message = f"device {','.join(devices)!r}: a gate is about one device; give one"
+        raise UsageError(message)
+    return devices[0] if devices else default_device()
+
+
+def _question(options: GateOptions, sides: Sides, device: str, results: Path) -> Question:
+    return Question(
+        baseline=sides.baseline,
+        contender=sides.contender,
+        device=device,
+        pairs=options.pairs,
+        results=results,
+        minimum_effect_for=options.minimum_effect_for,
+        timeout_s=options.timeout,
+        seed=options.seed,
+        budget_s=seconds(options.budget) if options.budget else None,
+        is_about_code=sides.is_about_code,
+        is_about_interpreters=sides.is_about_interpreters,
+        implementations=sides.implementations,
+        declared=sides.declared,
+    )
+
+
+def _acceptances(path: Path) -> tuple[Acceptance, ...]:
+    if not path.is_file():
+        return ()
+    return read_acceptances(path.read_text("utf-8"), str(path))
+
+
+def _accepted(
+    found: Comparison, acceptances: Sequence[Acceptance], sides: Sides, name: str
+) -> Comparison:
+    """With what was accepted since the baseline; what that has accepted is in its times already."""
+    repository = sides.repository
+    before: tuple[Acceptance, ...] = ()
+    if repository is not None:
+        text = file_at(repository, sides.baseline_commit, name)
+        before = read_acceptances(text, f"{name} of the baseline") if text else ()
+    return apply(
+        found,
+        acceptances,
+        baseline_has=before,
+        is_ancestor=lambda a, b: repository is not None and is_ancestor(repository, a, b),
+        today=datetime.now(UTC).date(),
+    )
+
+
+def _nothing(options: GateOptions, device: str, finding: Finding) -> Comparison:
+    return Comparison(
+        command="gate",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        device=device,
+        baseline=SideFacts(what=options.baseline or "none"),
+        contender=SideFacts(what="working tree"),
+        jobs=(),
+        findings=(finding,),
+        seed=options.seed,
+    )
+
+
+def _tell(text: str) -> None:
+    print(f"gconvbench: {text}", file=sys.stderr, flush=True)
