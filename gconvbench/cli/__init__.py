@@ -26,6 +26,7 @@ app.command("run")(commands.run)
 app.command("check")(commands.check)
 app.command("list")(commands.list_)
 app.command("show")(commands.show)
+app.command("history")(commands.history)
 app.command("environment")(commands.environment)
 
 

@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
-from gconvbench.cli import options as opt  # noqa: TC001 (typer reads the annotations)
+from gconvbench.cli import options as opt
+from gconvbench.cli import refusals
 
-__all__ = ["check", "environment", "list_", "run", "show"]
+__all__ = ["check", "environment", "history", "list_", "run", "show"]
 
 
 def run(
@@ -53,10 +54,10 @@ def run(
     from gconvbench.planning import make_method
 
     if resume is not None:
-        _refuse_new_options(context)
+        refusals.refuse_new_options(context)
         return running.resume(results, resume, timeout_s=timeout, json=json)
     if check_only:
-        _refuse_timing_options(context)
+        refusals.refuse_timing_options(context)
     selection = select(
         ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
     )
@@ -206,6 +207,28 @@ def show(
     return showing.show_run(run, results, json=json, csv=csv)
 
 
+def history(
+    asv: opt.AsvOption = None,
+    machine: opt.MachineOption = None,
+    case: opt.PatternOption = None,
+    implementation: opt.NamesOption = None,
+    accept: opt.AcceptOption = None,
+    results: opt.ResultsOption = Path("results"),
+    json: Annotated[
+        bool, typer.Option("--json", help="Events and series with every number, one per line.")
+    ] = False,
+) -> int:
+    """Say when each case changed over the stored runs of a machine, by how much, and what with it.
+
+    One value per run, the median over rounds; one event per commit range over all cases. Exit code
+    5 where nothing matched.
+    """
+    from gconvbench.cli.history import Asked, show_history
+
+    asked = Asked(machine, case or (), implementation, accept or ())
+    return show_history(results, asked, asv=asv, json=json)
+
+
 def environment(
     context: typer.Context,
     run: Annotated[
@@ -238,56 +261,19 @@ def environment(
     from gconvbench.cli import environment as showing
 
     if run is not None:
-        _refuse_this_machine(context)
+        refusals.refuse_this_machine(context)
         after = showing.stored_side(run, results)
     if diff is None:
         side = after if run is not None else showing.this_side(device, threads=threads)
         return showing.print_environment(side, json=json)
     before = showing.stored_side(diff, results)
     if run is None:
-        asked = threads if "threads" in _given(context) else None
+        asked = threads if "threads" in refusals.given(context) else None
         after = showing.this_side_as(before, device, threads=asked)
     return showing.print_diff(before, after, json=json)
-
-
-def _given(context: typer.Context) -> list[str]:
-    """The names of the options that were typed."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    return [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
-
-
-def _refuse_this_machine(context: typer.Context) -> None:
-    """A stored run has its device and its threads."""
-    from gconvbench.errors import UsageError
-
-    for name in _given(context):
-        if name in {"device", "threads"}:
-            message = f"--{name} is for this machine; a stored run has its own: leave one out"
-            raise UsageError(message)
 
 
 def _default_rounds(*, check_only: bool, budget_s: float | None) -> int:
     if check_only:
         return 1
     return 3 if budget_s is None else 20
-
-
-def _refuse_timing_options(context: typer.Context) -> None:
-    """Without timing there is no interval to narrow, and nothing that a twin could tell."""
-    from gconvbench.errors import UsageError
-
-    for name in _given(context):
-        if name in {"budget", "aa"}:
-            message = f"--{name} is about times; leave it out, or --check-only"
-            raise UsageError(message)
-
-
-def _refuse_new_options(context: typer.Context) -> None:
-    """With --resume the plan is the stored one."""
-    from gconvbench.errors import UsageError
-
-    for name in _given(context):
-        if name not in {"resume", "results", "json", "timeout"}:
-            option = "-a" if name == "axis" else "--" + name.replace("_", "-")
-            message = f"--resume goes on with the stored plan; {option} cannot change it"
-            raise UsageError(message)

@@ -7,6 +7,7 @@ and `group_changes` brings the changes of many series together by commit range.
 from gconvbench.history.asv_results import asv_history
 from gconvbench.history.changes import FEWEST_RUNS, ChangePoint, Drift, Findings, find_changes
 from gconvbench.history.events import Event, group_changes
+from gconvbench.history.judged import Judged, changed_between, judge_history
 from gconvbench.history.series import (
     History,
     HistoryRun,
@@ -24,11 +25,14 @@ __all__ = [
     "Findings",
     "History",
     "HistoryRun",
+    "Judged",
     "Key",
     "Series",
     "asv_history",
+    "changed_between",
     "collect_series",
     "find_changes",
     "group_changes",
+    "judge_history",
     "logs_of",
 ]
