@@ -7,7 +7,7 @@ hit lies within five points of the marked one, a false one is a slowdown anywher
 twenty. A build that was measured several times is one run, its median; the other row takes every
 measurement for a run of its own.
 
-Then simulated histories of 200 runs, fixed seeds (`simulated_histories.py`): none to three steps of
+Then simulated histories of 200 runs, fixed seeds (`simulated_histories.py`, `noise.py`): none to three steps of
 3 to 30 % (log-uniform, up or down, at least 20 runs apart and from the ends); a found one hits when
 it lies within five runs and goes the same way. *Flat* ones have no step; one look is at all 200
 runs, *watched* ones are looked at after every run from the 16th on. *Delay* is how many runs at a
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import math
 import statistics
 import sys
@@ -28,16 +29,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from common import machine_line, print_table
-from simulated_histories import MACHINES, history_of, ramp, steps
+from noise import NOISES
+from simulated_histories import flat_histories, ramp, steps
 
 from gconvbench.history import find_changes
 from gconvbench.report import format as fmt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from noise import Noise
     from numpy.random import Generator
-    from simulated_histories import Noise, Values
+    from simulated_histories import Values
 
 DATA = Path(__file__).parent / "data" / "histories"
 REACH = 5
@@ -74,7 +77,7 @@ def main() -> None:
     print(machine_line())
     print_labelled()
     columns = {}
-    for name, noise in MACHINES.items():
+    for name, noise in NOISES.items():
         columns[name] = figures(noise, options.histories, options.watched)
         print(f"  done: {name}", file=sys.stderr)
     print_figures(columns)
@@ -120,16 +123,11 @@ def labelled(*, by_build: bool) -> Iterator[tuple[int | None, list[float], list[
 
 def figures(noise: Noise, count: int, watched: int) -> dict[str, float]:
     """Everything that is asked of one machine's histories, by name."""
-    flat = _rng(1)
-    spread: list[float] = []
-    alarms = 0
-    for _ in range(count):
-        values = history_of(noise, RUNS, flat)
-        spread.append(float(np.std(values)))
-        found = find_changes(values)
-        alarms += bool(found.changes or found.drifts)
+    flat = flat_histories(noise, count, RUNS, _rng(1))
+    found = map(find_changes, flat)
+    alarms = sum(bool(one.changes or one.drifts) for one in found)
     return {
-        "sd of a history": statistics.median(spread),
+        "sd of a history": float(np.median(np.std(flat, axis=1))),
         **_step_figures(noise, count),
         "flat, one look": alarms / count,
         "flat, watched": _watched(noise, watched),
@@ -142,8 +140,7 @@ def _step_figures(noise: Noise, count: int) -> dict[str, float]:
     rng = _rng(2)
     hits = missed = false = 0
     by_size: dict[str, list[bool]] = {}
-    for _ in range(count):
-        truth = _with_steps(noise, rng)
+    for truth in _with_steps(noise, count, rng):
         found = [(one.index, one.change) for one in find_changes(truth.values).changes]
         for start, size in truth.steps:
             near = [one for one in found if abs(one[0] - start) <= REACH and one[1] * size > 0]
@@ -161,15 +158,21 @@ def _step_figures(noise: Noise, count: int) -> dict[str, float]:
     }
 
 
-def _with_steps(noise: Noise, rng: Generator) -> Truth:
-    count = int(rng.integers(0, MOST_STEPS + 1))
-    starts = sorted(int(start) for start in rng.integers(APART, RUNS - APART + 1, count))
-    while any(b - a < APART for a, b in zip(starts, starts[1:], strict=False)):
-        starts = sorted(int(start) for start in rng.integers(APART, RUNS - APART + 1, count))
-    heights = np.exp(rng.uniform(*np.log(SIZES), count))
-    sizes = [float(size) for size in np.log1p(heights) * rng.choice((-1, 1), count)]
-    values = history_of(noise, RUNS, rng) + steps(RUNS, starts, sizes)
-    return Truth(values, list(zip(starts, sizes, strict=True)))
+def _with_steps(noise: Noise, count: int, rng: Generator) -> Iterator[Truth]:
+    for flat in flat_histories(noise, count, RUNS, rng):
+        number = int(rng.integers(0, MOST_STEPS + 1))
+        starts = _starts(number, rng)
+        heights = np.exp(rng.uniform(math.log(SIZES[0]), math.log(SIZES[1]), number))
+        sizes = [float(size) for size in np.log1p(heights) * rng.choice((-1, 1), number)]
+        yield Truth(flat + steps(RUNS, starts, sizes), list(zip(starts, sizes, strict=True)))
+
+
+def _starts(number: int, rng: Generator) -> list[int]:
+    """Uniform among all that lie far enough apart."""
+    while True:
+        starts = sorted(int(start) for start in rng.integers(APART, RUNS - APART + 1, number))
+        if all(b - a >= APART for a, b in itertools.pairwise(starts)):
+            return starts
 
 
 _SIZE_NAMES = {
@@ -186,22 +189,18 @@ def _size_name(size: float) -> str:
 
 def _watched(noise: Noise, count: int) -> float:
     """The share of flat histories that were ever called changed or drifting."""
-    rng = _rng(3)
     alarms = 0
-    for _ in range(count):
-        values = history_of(noise, RUNS, rng)
+    for values in flat_histories(noise, count, RUNS, _rng(3)):
         looks = (find_changes(values[:runs]) for runs in range(16, RUNS + 1))
         alarms += any(look.changes or look.drifts for look in looks)
     return alarms / max(count, 1)
 
 
 def _delays(noise: Noise, count: int) -> dict[str, float]:
-    rng = _rng(4)
     start = 100
+    level = steps(start + LONGEST, [start], [math.log1p(STEP)])
     delays: list[float] = []
-    for _ in range(count):
-        level = steps(start + LONGEST, [start], [math.log1p(STEP)])
-        values = history_of(noise, start + LONGEST, rng) + level
+    for values in flat_histories(noise, count, start + LONGEST, _rng(4)) + level:
         delays.append(next((d for d in range(1, LONGEST + 1) if _sees(values, start, d)), math.inf))
     ordered = sorted(delays)
     return {
@@ -216,12 +215,9 @@ def _sees(values: Values, start: int, delay: int) -> bool:
 
 
 def _drift_figures(noise: Noise, count: int) -> dict[str, float]:
-    rng = _rng(5)
     runs = BEFORE + CLIMB
-    found = [
-        find_changes(history_of(noise, runs, rng) + ramp(runs, BEFORE, CLIMB, PER_RUN))
-        for _ in range(count)
-    ]
+    climb = ramp(runs, BEFORE, CLIMB, PER_RUN)
+    found = [find_changes(flat + climb) for flat in flat_histories(noise, count, runs, _rng(5))]
     return {
         "drift": statistics.fmean(any(d.change > 0 for d in one.drifts) for one in found),
         "drift, called a step": statistics.fmean(bool(one.changes) for one in found),
@@ -254,8 +250,7 @@ def _aim(name: str, value: float) -> tuple[str, str]:
 
 def print_times(count: int) -> None:
     """How long so many series take."""
-    rng = _rng(6)
-    series = [_with_steps(MACHINES["typical"], rng).values for _ in range(count)]
+    series = [truth.values for truth in _with_steps(NOISES["typical"], count, _rng(6))]
     find_changes(series[0])  # imports what it needs
     start = time.perf_counter()
     for values in series:
