@@ -14,11 +14,9 @@ from typing import Annotated
 import typer
 
 from gconvbench.cli import options as opt
+from gconvbench.cli import refusals
 
-__all__ = ["accept", "check", "environment", "gate", "list_", "run", "show"]
-
-_PLACES = frozenset({"output", "results", "json"})
-"""Options about where to, not about what."""
+__all__ = ["check", "environment", "history", "list_", "run", "show"]
 
 
 def run(
@@ -56,10 +54,10 @@ def run(
     from gconvbench.planning import make_method
 
     if resume is not None:
-        _refuse_new_options(context)
+        refusals.refuse_new_options(context)
         return running.resume(results, resume, timeout_s=timeout, json=json)
     if check_only:
-        _refuse_timing_options(context)
+        refusals.refuse_timing_options(context)
     selection = select(
         ids=case or (), files=cases or (), sweeps=sweep or (), axes=axis or (), device=device
     )
@@ -209,6 +207,28 @@ def show(
     return showing.show_run(run, results, json=json, csv=csv)
 
 
+def history(
+    asv: opt.AsvOption = None,
+    machine: opt.MachineOption = None,
+    case: opt.PatternOption = None,
+    implementation: opt.NamesOption = None,
+    accept: opt.AcceptOption = None,
+    results: opt.ResultsOption = Path("results"),
+    json: Annotated[
+        bool, typer.Option("--json", help="Events and series with every number, one per line.")
+    ] = False,
+) -> int:
+    """Say when each case changed over the stored runs of a machine, by how much, and what with it.
+
+    One value per run, the median over rounds; one event per commit range over all cases. Exit code
+    5 where nothing matched.
+    """
+    from gconvbench.cli.history import Asked, show_history
+
+    asked = Asked(machine, case or (), implementation, accept or ())
+    return show_history(results, asked, asv=asv, json=json)
+
+
 def environment(
     context: typer.Context,
     run: Annotated[
@@ -241,268 +261,19 @@ def environment(
     from gconvbench.cli import environment as showing
 
     if run is not None:
-        _refuse_this_machine(context)
+        refusals.refuse_this_machine(context)
         after = showing.stored_side(run, results)
     if diff is None:
         side = after if run is not None else showing.this_side(device, threads=threads)
         return showing.print_environment(side, json=json)
     before = showing.stored_side(diff, results)
     if run is None:
-        asked = threads if "threads" in _given(context) else None
+        asked = threads if "threads" in refusals.given(context) else None
         after = showing.this_side_as(before, device, threads=asked)
     return showing.print_diff(before, after, json=json)
-
-
-def gate(
-    context: typer.Context,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline",
-            metavar="REF",
-            help="A commit, branch or tag.  [default: where this branch left the main one]",
-        ),
-    ] = None,
-    build: Annotated[
-        str | None,
-        typer.Option("--build", metavar="CMD", help="Builds the baseline in its checkout."),
-    ] = None,
-    baseline_python: Annotated[
-        str | None,
-        typer.Option("--baseline-python", metavar="PATH", help="Compare two interpreters instead."),
-    ] = None,
-    contender_python: Annotated[
-        str | None, typer.Option("--contender-python", metavar="PATH", help="[default: this one]")
-    ] = None,
-    baseline_set: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--baseline-set",
-            metavar="NAME=VALUE",
-            help="Compare two settings instead: cudnn_benchmark=false, threads=2, VARIABLE=value.",
-        ),
-    ] = None,
-    contender_set: Annotated[
-        list[str] | None, typer.Option("--contender-set", metavar="NAME=VALUE", help="Likewise.")
-    ] = None,
-    baseline_implementation: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline-implementation", metavar="NAME", help="Compare two of them instead."
-        ),
-    ] = None,
-    contender_implementation: Annotated[
-        str | None, typer.Option("--contender-implementation", metavar="NAME", help="With which.")
-    ] = None,
-    case: opt.CaseOption = None,
-    cases: opt.CasesOption = None,
-    sweep: opt.SweepOption = None,
-    axis: opt.AxisOption = None,
-    implementation: Annotated[
-        str | None,
-        typer.Option(
-            "--implementation", metavar="A,B|all", help="Ways of computing it.  [default: default]"
-        ),
-    ] = None,
-    device: opt.DeviceOption = None,
-    pairs: Annotated[
-        int | None,
-        typer.Option(
-            "--pairs", min=2, max=1000, help="Fresh processes per side at first.  [default: 3]"
-        ),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            "--budget", metavar="TIME", help="Such as 10m: what there is no time for is said."
-        ),
-    ] = None,
-    minimum_effect: Annotated[
-        float | None,
-        typer.Option(
-            "--minimum-effect",
-            parser=opt.share,
-            metavar="SHARE",
-            help="A smaller slowdown is none.  [default: 2%]",
-        ),
-    ] = None,
-    fail_on: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fail-on", metavar="NOTE", help="accuracy, memory, dispatch or new; repeatable."
-        ),
-    ] = None,
-    accepted: Annotated[
-        Path | None,
-        typer.Option("--accepted", metavar="FILE", help="[default: gconvbench-accepted.toml]"),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", metavar="FILE", help="[default: pyproject.toml, [tool.gconvbench.gate]]"
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, max=1024, help="CPU threads.  [default: 1]")
-    ] = None,
-    pin: opt.PinOption = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Of inputs and order.  [default: 0]")
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", min=0.1, help="Seconds until a job counts as hung.")
-    ] = None,
-    output: Annotated[
-        Path,
-        typer.Option("--output", metavar="DIR", help="Where JSON, markdown and JUnit XML go."),
-    ] = Path("gconvbench-gate"),
-    results: opt.ResultsOption = Path("results"),
-    json: Annotated[bool, typer.Option("--json", help="One JSON document instead.")] = False,
-) -> int:
-    """Did it get slower? Measure the baseline and this working tree side by side, and judge.
-
-    Exit codes: 0 no job is slower, 1 confirmed slower, 3 uncertain, 4 not comparable, 5 missing,
-    crashed or not believed, 6 wrong results.
-    """
-    from gconvbench.cli import gate as gating
-    from gconvbench.cli.gate_sides import SideOptions
-    from gconvbench.gate_options import read_gate_options
-
-    options = read_gate_options(config, Path.cwd()).overridden(
-        {
-            "baseline": baseline,
-            "build": build,
-            "case": case,
-            "cases": cases,
-            "sweep": sweep,
-            "axes": axis,
-            "implementation": implementation,
-            "device": device,
-            "pairs": pairs,
-            "budget": budget,
-            "minimum_effect": minimum_effect,
-            "fail_on": fail_on,
-            "acceptances": accepted,
-            "threads": threads,
-            "pin": pin,
-            "seed": seed,
-            "timeout": timeout,
-        }
-    )
-    return gating.gate(
-        options,
-        SideOptions(
-            pythons=(baseline_python, contender_python),
-            settings=(baseline_set or (), contender_set or ()),
-            implementations=(baseline_implementation, contender_implementation),
-        ),
-        results=results,
-        output=output,
-        json=json,
-        selection=_words(context),
-    )
-
-
-def accept(
-    reason: Annotated[str, typer.Option("--reason", help="Why it is intended, for the review.")],
-    comparison: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[COMPARISON.json]", help="What a gate found.  [default: the last gate's]"
-        ),
-    ] = None,
-    expires: Annotated[
-        str,
-        typer.Option("--expires", metavar="DATE|DAYS", help="Such as 2027-01-01 or 90d."),
-    ] = "90d",
-    case: Annotated[
-        str | None, typer.Option("--case", metavar="GLOB", help="Only cases with such an id.")
-    ] = None,
-    implementation: Annotated[
-        str | None, typer.Option("--implementation", metavar="GLOB", help="Only of these.")
-    ] = None,
-    largest_change: Annotated[
-        str | None,
-        typer.Option(
-            "--largest-change",
-            metavar="SHARE",
-            help="Such as 12%.  [default: the upper end of the interval, rounded up]",
-        ),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option("--file", metavar="FILE", help="[default: gconvbench-accepted.toml]"),
-    ] = None,
-) -> int:
-    """Write down that a change which a gate found is intended, to be reviewed and committed.
-
-    Each failing job gets an entry of its own; with --case or --implementation there is one for all
-    that fail within. Wrong results, crashes and what could not be decided are never accepted.
-    """
-    from gconvbench.cli import accept as accepting
-
-    return accepting.accept_changes(
-        comparison,
-        reason=reason,
-        expires=expires,
-        case=case,
-        implementation=implementation,
-        largest_change=largest_change,
-        file=file,
-    )
-
-
-def _words(context: typer.Context) -> list[str]:
-    """The options that were typed, to type them again; not where results go."""
-    words = []
-    for parameter in context.command.params:
-        if parameter.name not in _given(context) or parameter.name in _PLACES:
-            continue
-        value = context.params[parameter.name]
-        option = max(parameter.opts, key=len)
-        for one in value if isinstance(value, list | tuple) else [value]:
-            words += [option] if isinstance(one, bool) else [option, str(one)]
-    return words
-
-
-def _given(context: typer.Context) -> list[str]:
-    """The names of the options that were typed."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    return [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
-
-
-def _refuse_this_machine(context: typer.Context) -> None:
-    """A stored run has its device and its threads."""
-    from gconvbench.errors import UsageError
-
-    for name in _given(context):
-        if name in {"device", "threads"}:
-            message = f"--{name} is for this machine; a stored run has its own: leave one out"
-            raise UsageError(message)
 
 
 def _default_rounds(*, check_only: bool, budget_s: float | None) -> int:
     if check_only:
         return 1
     return 3 if budget_s is None else 20
-
-
-def _refuse_timing_options(context: typer.Context) -> None:
-    """Without timing there is no interval to narrow, and nothing that a twin could tell."""
-    from gconvbench.errors import UsageError
-
-    for name in _given(context):
-        if name in {"budget", "aa"}:
-            message = f"--{name} is about times; leave it out, or --check-only"
-            raise UsageError(message)
-
-
-def _refuse_new_options(context: typer.Context) -> None:
-    """With --resume the plan is the stored one."""
-    from gconvbench.errors import UsageError
-
-    for name in _given(context):
-        if name not in {"resume", "results", "json", "timeout"}:
-            option = "-a" if name == "axis" else "--" + name.replace("_", "-")
-            message = f"--resume goes on with the stored plan; {option} cannot change it"
-            raise UsageError(message)

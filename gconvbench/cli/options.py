@@ -10,6 +10,8 @@ import typer
 from gconvbench.cli.values import seconds, share
 
 __all__ = [
+    "AcceptOption",
+    "AsvOption",
     "AxisOption",
     "BudgetOption",
     "CacheOption",
@@ -19,6 +21,9 @@ __all__ = [
     "DeviceOption",
     "ImplementationOption",
     "JsonOption",
+    "MachineOption",
+    "NamesOption",
+    "PatternOption",
     "PinOption",
     "ResultsOption",
     "RoundsOption",
@@ -131,4 +136,26 @@ ResultsOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Stored records instead of tables, one per line.")
+]
+AsvOption = Annotated[
+    Path | None,
+    typer.Option("--asv", metavar="DIR", help="asv's results_dir instead of stored runs."),
+]
+MachineOption = Annotated[
+    str | None, typer.Option("--machine", help="Whose runs.  [default: of the newest run]")
+]
+PatternOption = Annotated[
+    list[str] | None,
+    typer.Option("--case", metavar="ID", help="A case, a pattern, or a benchmark; repeatable."),
+]
+NamesOption = Annotated[
+    str | None, typer.Option("--implementation", metavar="A,B", help="Names or patterns.")
+]
+AcceptOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="RUN|COMMIT",
+        help="A new level starts here on purpose: the step is not reported; repeatable.",
+    ),
 ]

@@ -1,5 +1,38 @@
-"""When did it change? Steps and slow climbs in the history of one case. Imports no torch."""
+"""Change points and drifts in histories: one value per run, runs in order.
 
+Works without the rest: `find_changes` takes the logarithms of any positive figure, one per run,
+and `group_changes` brings the changes of many series together by commit range.
+"""
+
+from gconvbench.history.asv_results import asv_history
 from gconvbench.history.changes import FEWEST_RUNS, ChangePoint, Drift, Findings, find_changes
+from gconvbench.history.events import Event, group_changes
+from gconvbench.history.judged import Judged, changed_between, judge_history
+from gconvbench.history.series import (
+    History,
+    HistoryRun,
+    Key,
+    Series,
+    collect_series,
+    logs_of,
+)
 
-__all__ = ["FEWEST_RUNS", "ChangePoint", "Drift", "Findings", "find_changes"]
+__all__ = [
+    "FEWEST_RUNS",
+    "ChangePoint",
+    "Drift",
+    "Event",
+    "Findings",
+    "History",
+    "HistoryRun",
+    "Judged",
+    "Key",
+    "Series",
+    "asv_history",
+    "changed_between",
+    "collect_series",
+    "find_changes",
+    "group_changes",
+    "judge_history",
+    "logs_of",
+]

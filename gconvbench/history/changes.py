@@ -1,7 +1,8 @@
-"""Where a history changed: two opinions that must agree, and slow climbs on their own."""
+"""Where a history changed: where two opinions agree; and slow climbs, looked for on their own."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import msgspec
 import numpy as np
 
 from gconvbench.history.drifts import drifts_in
-from gconvbench.history.levels import clear_starts, is_beyond_chance, steps_at
+from gconvbench.history.levels import clear_starts, rank_p, steps_at
 from gconvbench.history.noise import memory_factor, sigma_of_differences, without_spikes
 from gconvbench.history.partition import best_partition
 from gconvbench.history.windows import peaks, window_t
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from gconvbench.history.drifts import Ramp
+    from gconvbench.history.levels import Step
 
     Values = NDArray[np.float64]
 
@@ -36,6 +40,8 @@ _SMALLEST_LEVEL = 8
 _EARLY_LEVEL = 3
 """At the end of the history, so that a slowdown is reported after three runs."""
 _THRESHOLD = 5.0
+_LARGEST_RANK_P = 1e-3
+"""Three runs reach it where at least 18 were before: 1 / C(21, 3)."""
 
 
 class ChangePoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,25 +172,10 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
         ramps, left = drifts_in(
             piece.values, starts, sigma=sigma, memory=memory, penalty=penalty * memory
         )
-        for start, step in zip(left, steps_at(piece.values, left, sigma, memory), strict=True):
-            place = piece.offset + start
-            changes.append(
-                ChangePoint(
-                    index=int(there[place]),
-                    last_before=int(there[place - 1]),
-                    change=step.change,
-                    half_width=step.half_width,
-                )
-            )
-        drifts.extend(
-            Drift(
-                first=int(there[piece.offset + ramp.first]),
-                last=int(there[piece.offset + ramp.last]),
-                change=ramp.change,
-                half_width=ramp.half_width,
-            )
-            for ramp in ramps
-        )
+        places = there[piece.offset : piece.offset + len(piece.values)]
+        steps = steps_at(piece.values, left, sigma, memory)
+        changes += map(functools.partial(_change_point, places), left, steps)
+        drifts += [_drift(places, ramp) for ramp in ramps]
     return Findings(
         runs=n,
         is_too_short=False,
@@ -195,13 +186,31 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
     )
 
 
+def _change_point(places: NDArray[np.intp], start: int, step: Step) -> ChangePoint:
+    return ChangePoint(
+        index=int(places[start]),
+        last_before=int(places[start - 1]),
+        change=step.change,
+        half_width=step.half_width,
+    )
+
+
+def _drift(places: NDArray[np.intp], ramp: Ramp) -> Drift:
+    return Drift(
+        first=int(places[ramp.first]),
+        last=int(places[ramp.last]),
+        change=ramp.change,
+        half_width=ramp.half_width,
+    )
+
+
 def _residuals(values: Values, starts: Sequence[int]) -> Values:
     levels = np.split(values, starts)
     return np.concatenate([level - level.mean() for level in levels])
 
 
 def _agreed(piece: _Piece, starts: Sequence[int], sigma: float) -> list[int]:
-    """The starts that are clear, that the windows see, and that are clear without others."""
+    """The starts that are clear, that the windows see as well, and that chance does not explain."""
     values = piece.values
     clear = clear_starts(values, starts, sigma)
     if not clear:
@@ -214,14 +223,16 @@ def _agreed(piece: _Piece, starts: Sequence[int], sigma: float) -> list[int]:
         for start, step in zip(clear, steps, strict=True)
         if any(abs(peak - start) <= TOLERANCE and t[peak] * step.change > 0 for peak in seen)
     ]
-    return _without_chance(piece, clear_starts(values, agreed, sigma), sigma)
+    return _beyond_chance(piece, clear_starts(values, agreed, sigma), sigma)
 
 
-def _without_chance(piece: _Piece, starts: list[int], sigma: float) -> list[int]:
-    """Without an early last level that noise could have made."""
-    if not starts or len(piece.values) - starts[-1] >= _SMALLEST_LEVEL:
-        return starts
-    low = starts[-2] if starts[1:] else 0
-    before, after = piece.raw[low : starts[-1]], piece.raw[starts[-1] :]
-    change = steps_at(piece.values, starts, sigma, 1.0)[-1].change
-    return starts if is_beyond_chance(before, after, change) else starts[:-1]
+def _beyond_chance(piece: _Piece, starts: Sequence[int], sigma: float) -> list[int]:
+    """The starts that are left when levels are joined that noise could have made, one by one."""
+    left = list(starts)
+    while left:
+        changes = [step.change for step in steps_at(piece.values, left, sigma, 1.0)]
+        p = rank_p(piece.raw, left, changes)
+        if max(p) <= _LARGEST_RANK_P:
+            break
+        del left[p.index(max(p))]
+    return left

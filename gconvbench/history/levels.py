@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-__all__ = ["Step", "clear_starts", "is_beyond_chance", "step_between", "steps_at"]
+__all__ = ["Step", "clear_starts", "rank_p", "step_between", "steps_at"]
 
 _SMALLEST_STEP = 0.01
 """Time between builds of the same code differs by as much: code and data land elsewhere (Mytkowicz
 et al., 2009, *Producing Wrong Data Without Doing Anything Obviously Wrong!*, section 3)."""
+_SMALLEST_STEP_SIGMAS = 0.5
+"""Thousands of runs make the smallest wave significant; one within the noise is nobody's news."""
 _LARGEST_P = 1e-4
 """A history of 200 runs offers 200 places, a sweep hundreds of histories."""
-_LARGEST_EARLY_P = 3e-4
-"""Three runs reach it where at least 18 were before: 1 / C(21, 3)."""
 _FEWEST_FOR_OWN_SPREAD = 8
 _SMALLEST_SHARE = 0.5
 
@@ -41,10 +41,10 @@ class Step(NamedTuple):
     half_width: float
     p: float
 
-    @property
-    def is_clear(self) -> bool:
+    def is_clear(self, sigma: float) -> bool:
         """Whether it is large enough and sure enough to be one."""
-        return self.p <= _LARGEST_P and abs(self.change) >= _SMALLEST_STEP
+        smallest = max(_SMALLEST_STEP, _SMALLEST_STEP_SIGMAS * sigma)
+        return self.p <= _LARGEST_P and abs(self.change) >= smallest
 
 
 def step_between(before: Values, after: Values, sigma: float, memory: float = 1.0) -> Step:
@@ -94,25 +94,36 @@ def clear_starts(values: Values, starts: Sequence[int], sigma: float) -> list[in
     left = list(starts)
     while left:
         found = steps_at(values, left, sigma, 1.0)
-        unclear = [(one.p, place) for place, one in enumerate(found) if not one.is_clear]
+        unclear = [(one.p, place) for place, one in enumerate(found) if not one.is_clear(sigma)]
         if not unclear:
             break
         del left[max(unclear)[1]]
     return left
 
 
-def is_beyond_chance(before: Values, after: Values, change: float) -> bool:
-    """Whether the few values after lie so far to one side of those before as chance rarely does.
+def rank_p(raw: Values, starts: Sequence[int], changes: Sequence[float]) -> list[float]:
+    """At each start, how often chance alone puts the level after so far to one side of that before.
 
-    The exact one-sided Mann-Whitney test, which no shape of the noise can deceive: where a fifth of
-    all runs is slow, three slow ones in a row are no new level.
+    The one-sided Mann-Whitney test of the values as measured, spikes and all, exact for levels of
+    up to eight. No shape of the noise deceives it: where a fifth of all runs is slow, three slow
+    ones in a row are no new level.
 
     Args:
-        before: as measured, spikes and all, (m,).
-        after: likewise, (n,).
-        change: which side, by its sign.
+        raw: (n,).
+        starts: of levels.
+        changes: at each start, which side by its sign.
     """
     from scipy.stats import mannwhitneyu  # noqa: PLC0415 (slow to import)
 
-    side: Literal["greater", "less"] = "greater" if change > 0 else "less"
-    return float(mannwhitneyu(after, before, alternative=side).pvalue) <= _LARGEST_EARLY_P
+    edges = [0, *starts, len(raw)]
+    found: list[float] = []
+    for low, start, high, change in zip(edges, edges[1:], edges[2:], changes, strict=False):
+        side: Literal["greater", "less"] = "greater" if change > 0 else "less"
+        found.append(
+            float(
+                mannwhitneyu(
+                    raw[start:high].tolist(), raw[low:start].tolist(), alternative=side
+                ).pvalue
+            )
+        )
+    return found

@@ -1,0 +1,179 @@
+"""`gconvbench history`: what changed over the stored runs of a machine; works without torch."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from gconvbench.cases import case_id, parse_descriptor
+from gconvbench.errors import ExitCode, NotMeasuredError, UsageError, nearest_match, refused_name
+from gconvbench.history import History, asv_history, changed_between, collect_series, judge_history
+from gconvbench.report.console import make_console
+from gconvbench.report.history import print_history
+from gconvbench.store import list_runs, load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from gconvbench.history import HistoryRun, Judged, Key, Series
+    from gconvbench.records import Header, Record
+
+__all__ = ["Asked", "show_history"]
+
+
+class Asked(NamedTuple):
+    """What to look at.
+
+    Attributes:
+        machine: whose runs; None for that of the newest one.
+        cases: ids or patterns; none means all.
+        implementations: names or patterns with commas; None means all.
+        accepted: runs or commits at which a new level starts on purpose.
+    """
+
+    machine: str | None = None
+    cases: Sequence[str] = ()
+    implementations: str | None = None
+    accepted: Sequence[str] = ()
+
+
+def show_history(results: Path, asked: Asked, *, asv: Path | None, json: bool) -> int:
+    """Print the history of stored runs or of asv's results; returns the exit code.
+
+    Raises:
+        UsageError: no such machine, folder or accepted run.
+        NotMeasuredError: nothing matched.
+    """
+    history = _stored(results, asked.machine) if asv is None else asv_history(asv, asked.machine)
+    selected = _selected(history, asked.cases, asked.implementations)
+    judged = judge_history(selected, accepted=asked.accepted)
+    if json:
+        for line in _json_lines(judged):
+            print(msgspec.json.encode(line).decode())
+    else:
+        print_history(judged, make_console(sys.stdout))
+    return ExitCode.FINE
+
+
+def _stored(results: Path, machine: str | None) -> History:
+    """The stored runs of a machine, by default the one with the newest run."""
+    paths = list_runs(results)
+    if not paths:
+        message = f"no stored runs under {str(results / 'runs')!r}; `gconvbench run` makes one"
+        raise UsageError(message)
+    chosen = machine or paths[-1].parent.name
+    names = {path.parent.name for path in paths}
+    if chosen not in names:
+        raise UsageError(refused_name("machine", chosen, sorted(names)))
+    unreadable: list[Path] = []
+    history = collect_series(
+        _loaded([path for path in paths if path.parent.name == chosen], unreadable)
+    )
+    if unreadable:
+        history.left_out["unreadable"] = len(unreadable)
+    if not history.series:
+        message = (
+            f"machine {chosen!r} has no run with times, of {len(paths)} stored; "
+            "`gconvbench run` without --check-only makes one"
+        )
+        raise NotMeasuredError(message)
+    return history
+
+
+def _loaded(
+    paths: Sequence[Path], unreadable: list[Path]
+) -> Iterator[tuple[Header, Sequence[Record]]]:
+    """One run at a time, so that memory holds no two."""
+    for path in paths:
+        try:
+            run = load_run(path)
+        except UsageError:
+            unreadable.append(path)
+        else:
+            yield run.header, run.records
+
+
+def _selected(history: History, cases: Sequence[str], implementations: str | None) -> History:
+    """What was asked for.
+
+    Raises:
+        NotMeasuredError: an id or a name matches nothing.
+    """
+    series = history.series
+    if cases:
+        series = _matching("case", cases, series, lambda key: key.case)
+    if implementations and implementations != "all":
+        words = [word.strip() for word in implementations.split(",")]
+        series = _matching("implementation", words, series, lambda key: key.implementation)
+    return msgspec.structs.replace(history, series=series)
+
+
+def _matching(
+    what: str, words: Sequence[str], series: Sequence[Series], value_of: Callable[[Key], str]
+) -> tuple[Series, ...]:
+    chosen: set[Key] = set()
+    for word in words:
+        keys = {one.key for one in series if _matches(word, value_of(one.key))}
+        if not keys:
+            raise NotMeasuredError(_nothing_matches(what, word, [value_of(s.key) for s in series]))
+        chosen |= keys
+    return tuple(one for one in series if one.key in chosen)
+
+
+def _matches(word: str, value: str) -> bool:
+    """The same, a pattern of it, another spelling of the id, or a benchmark's name alone."""
+    if word == value or fnmatch.fnmatchcase(value, word) or value.startswith(f"{word}("):
+        return True
+    try:
+        return case_id(parse_descriptor(word).case) == value
+    except UsageError:
+        return False
+
+
+def _nothing_matches(what: str, word: str, values: Sequence[str]) -> str:
+    names = sorted(set(values))
+    nearest = nearest_match(word, names) or (names[0] if names else "none")
+    return (
+        f"{what} {word!r} is in none of the {len(names)} that these runs have, "
+        f"such as {nearest!r}; patterns like '*g32*' match several"
+    )
+
+
+def _json_lines(judged: Judged) -> Iterator[dict[str, object]]:
+    history = judged.history
+    yield {
+        "kind": "history",
+        "machine": history.machine,
+        "runs": [_run(run) for run in history.runs],
+        "series": len(history.series),
+        "too_short": len(judged.too_short),
+        "left_out": history.left_out,
+    }
+    for event in judged.events:
+        before, after = history.runs[event.last_before], history.runs[event.index]
+        yield {
+            "kind": "event",
+            "direction": "slower" if event.is_slower else "faster",
+            "smallest": event.smallest,
+            "largest": event.largest,
+            "before": _run(before),
+            "after": _run(after),
+            "differences": changed_between(before, after),
+            **msgspec.structs.asdict(event),
+        }
+    for series in history.series:
+        yield {
+            "kind": "series",
+            **msgspec.structs.asdict(series.key),
+            "unit": series.unit,
+            "values": series.values,
+            **msgspec.structs.asdict(judged.findings[series.key.name]),
+        }
+
+
+def _run(run: HistoryRun) -> dict[str, str]:
+    return {"run": run.name, "created": run.created, "commit": run.commit}

@@ -1,0 +1,154 @@
+"""Series of one value per run, from stored runs: per case, implementation and cache mode."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gconvbench.records import MEASURED_OUTCOMES, Environment, Method, method_differences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gconvbench.records import Header, Record
+
+__all__ = ["History", "HistoryRun", "Key", "Series", "collect_series", "logs_of"]
+
+_OTHER_QUANTITY = ("clock", "threads", "cores", "inputs")
+"""Fields of the method that make it another quantity. Others, such as the target or the warm-up,
+may move a time; they are named where a level begins."""
+
+
+class HistoryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One run, as far as a history looks at it.
+
+    Attributes:
+        name: of the run, or of the file's commit.
+        created: when it was measured or committed, as text that sorts by time.
+        commit: of the code under test, empty where there is none.
+        environment: where it was measured; None where the source does not say.
+        method: how; likewise.
+    """
+
+    name: str
+    created: str
+    commit: str
+    environment: Environment | None = None
+    method: Method | None = None
+
+
+class Key(msgspec.Struct, frozen=True, order=True):
+    """Which series: a case id, implementation and cache mode, or a benchmark and its parameters."""
+
+    case: str
+    implementation: str = ""
+    cache_mode: str = ""
+
+    @property
+    def name(self) -> str:
+        """All of it in one string."""
+        return " ".join(filter(None, (self.case, self.implementation, self.cache_mode)))
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """One value per run.
+
+    Attributes:
+        key: of what.
+        values: by run, in `unit`; None where a run has none.
+        unit: such as `seconds`.
+    """
+
+    key: Key
+    values: tuple[float | None, ...]
+    unit: str = "seconds"
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """All series of a machine.
+
+    Attributes:
+        machine: whose.
+        runs: oldest first; the values of every series count them.
+        series: by key.
+        left_out: how many runs were not used, by the reason.
+    """
+
+    machine: str
+    runs: tuple[HistoryRun, ...]
+    series: tuple[Series, ...]
+    left_out: dict[str, int]
+
+
+def logs_of(series: Series) -> list[float]:
+    """Natural logarithms, NaN where there is no value or one that has none."""
+    return [math.log(v) if v is not None and 0 < v < math.inf else math.nan for v in series.values]
+
+
+def collect_series(stored: Iterable[tuple[Header, Sequence[Record]]]) -> History:
+    """Bring the runs of one machine together.
+
+    A run's value is the median over rounds of the medians within the rounds, none where any round
+    went wrong. Runs without times, and those whose method measures another quantity than the newest
+    one, are left out and counted.
+
+    Args:
+        stored: header and records of each run, oldest first; read one after the other.
+    """
+    left_out: dict[str, int] = {}
+    found: list[tuple[Header, dict[Key, float]]] = []
+    machine = ""
+    for header, records in stored:
+        machine = header.machine
+        if values := _values(records):
+            found.append((header, values))
+        else:
+            left_out["no times in them"] = left_out.get("no times in them", 0) + 1
+    same = []
+    for header, values in found:
+        if why := _other_quantity(header.method, found[-1][0].method):
+            left_out[why] = left_out.get(why, 0) + 1
+        else:
+            same.append((header, values))
+    keys = sorted({key for _, values in same for key in values})
+    series = (Series(key=key, values=tuple(values.get(key) for _, values in same)) for key in keys)
+    return History(
+        machine=machine,
+        runs=tuple(_run(header) for header, _ in same),
+        series=tuple(series),
+        left_out=left_out,
+    )
+
+
+def _values(records: Sequence[Record]) -> dict[Key, float]:
+    """Seconds by series in one run."""
+    bad = {one.job for one in records if one.outcome not in MEASURED_OUTCOMES}
+    medians_s: dict[Key, list[float]] = {}
+    for record in records:
+        job = record.job
+        if job.twin or job in bad:
+            continue
+        for timing in record.timings:
+            key = Key(job.case, job.implementation, timing.cache_mode)
+            medians_s.setdefault(key, []).append(timing.median_s)
+    return {key: statistics.median(values) for key, values in medians_s.items()}
+
+
+def _other_quantity(method: Method, newest: Method) -> str:
+    fields = [one.field for one in method_differences(method, newest)]
+    other = [field for field in fields if field in _OTHER_QUANTITY]
+    return f"another {' and '.join(other)} than the newest" if other else ""
+
+
+def _run(header: Header) -> HistoryRun:
+    under_test: Mapping[str, object] = header.environment.under_test
+    return HistoryRun(
+        name=header.run,
+        created=header.created,
+        commit=str(under_test.get("commit") or ""),
+        environment=header.environment,
+        method=header.method,
+    )
