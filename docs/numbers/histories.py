@@ -7,12 +7,12 @@ hit lies within five points of the marked one, a false one is a slowdown anywher
 twenty. A build that was measured several times is one run, its median; the other row takes every
 measurement for a run of its own.
 
-Then simulated histories of 200 runs, fixed seeds (`simulated_histories.py`, `noise.py`): none to three steps of
-3 to 30 % (log-uniform, up or down, at least 20 runs apart and from the ends); a found one hits when
-it lies within five runs and goes the same way. *Flat* ones have no step; one look is at all 200
-runs, *watched* ones are looked at after every run from the 16th on. *Delay* is how many runs at a
-level 10 % up, after 100 flat runs, are there when it is first reported. *Drift* is a climb by 1 %
-per run for 30 runs after 60 flat ones, looked at when it ends.
+Then simulated histories of 200 runs, fixed seeds (`simulated_histories.py`, `noise.py`): none to
+three steps of 3 to 30 % (log-uniform, up or down, at least 20 runs apart and from the ends); a
+found one hits when it lies within five runs and goes the same way. *Flat* ones have no step; one
+look is at all 200 runs, *watched* ones are looked at after every run from the 16th on. *Delay* is
+how many runs at a level 10 % up, after 100 flat runs, are there when it is first reported. *Drift*
+is a climb by 1 % per run for 30 runs after 60 flat ones, looked at when it ends.
 """
 
 from __future__ import annotations
@@ -199,9 +199,10 @@ def _watched(noise: Noise, count: int) -> float:
 def _delays(noise: Noise, count: int) -> dict[str, float]:
     start = 100
     level = steps(start + LONGEST, [start], [math.log1p(STEP)])
-    delays: list[float] = []
-    for values in flat_histories(noise, count, start + LONGEST, _rng(4)) + level:
-        delays.append(next((d for d in range(1, LONGEST + 1) if _sees(values, start, d)), math.inf))
+    delays = [
+        next((d for d in range(1, LONGEST + 1) if _sees(values, start, d)), math.inf)
+        for values in flat_histories(noise, count, start + LONGEST, _rng(4)) + level
+    ]
     ordered = sorted(delays)
     return {
         "delay, median": ordered[(len(ordered) - 1) // 2],

@@ -55,4 +55,4 @@ def steps(runs: int, starts: list[int], sizes: list[float]) -> Values:
 
 def ramp(runs: int, start: int, length: int, per_run: float) -> Values:
     """A course that climbs from a run on, by the same share per run, for `length` runs: (runs,)."""
-    return math.log1p(per_run) * np.clip(np.arange(runs) - start + 1, 0, length)
+    return np.asarray(math.log1p(per_run) * np.clip(np.arange(runs) - start + 1, 0, length), float)

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from gconvbench.cli import commands
+from gconvbench.cli import commands, gate_commands
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, GconvbenchError
 
@@ -28,8 +28,9 @@ app.command("list")(commands.list_)
 app.command("show")(commands.show)
 app.command("history")(commands.history)
 app.command("environment")(commands.environment)
-app.command("gate")(commands.gate)
-app.command("accept")(commands.accept)
+app.command("gate")(gate_commands.gate)
+app.command("compare")(gate_commands.compare)
+app.command("accept")(gate_commands.accept)
 
 
 def main() -> None:

@@ -214,6 +214,7 @@ def _settings(sides: SideOptions, chosen: Chosen) -> Sides:
         )
         asked.append(_asked(side, chosen._replace(method=method)))
     names = {text.partition("=")[0].strip() for texts in sides.settings for text in texts}
+    names |= {"cpu_capability"} if "ATEN_CPU_CAPABILITY" in names else set()  # what it sets
     return Sides(asked[0], asked[1], declared=frozenset(names))
 
 

@@ -6,7 +6,10 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gconvbench.records import MEASURED_OUTCOMES, Change, Finding, JobVerdict, Suite
+import msgspec
+import numpy as np
+
+from gconvbench.records import MEASURED_OUTCOMES, Change, Comparison, Finding, JobVerdict, Suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from gconvbench.gate import CaseVerdict, Judgement
     from gconvbench.records import Job, Record
 
-__all__ = ["Row", "findings_of", "job_verdicts", "median_s", "suite_of"]
+__all__ = ["Row", "findings_of", "job_verdicts", "median_s", "suite_of", "with_judgement"]
 
 CacheMode = Literal["hot", "cold"]
 _LARGER_ERROR = 1.5
@@ -205,3 +208,14 @@ def findings_of(found: Judgement) -> tuple[Finding, ...]:
         refused = f"{sum(found.refused)} of {sum(found.processes)} refused"
         findings.append(Finding("too_noisy", f"{refused}; gate again on a quieter machine"))
     return tuple(findings)
+
+
+def with_judgement(found: Comparison, judgement: Judgement) -> Comparison:
+    """The comparison with what a judgement says of all jobs together."""
+    known = judgement.detectable[np.isfinite(judgement.detectable)]
+    return msgspec.structs.replace(
+        found,
+        suite=suite_of(judgement),
+        detectable=float(np.median(known)) if known.size else None,
+        extra=round(judgement.extra, 3),
+    )

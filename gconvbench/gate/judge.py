@@ -373,6 +373,9 @@ def _screened_words(screened: Screen, problem: _Problem) -> list[tuple[Word, str
     """What stored data can say at most."""
     shift, p = screened.shift[: problem.cases], screened.p_slower[: problem.cases]
     is_sure = holm(p, problem.cases, problem.rule.stored_p) & (shift > np.log1p(problem.minimum))
+    p_faster = screened.p_faster[: problem.cases]
+    is_faster = holm(p_faster, problem.cases, problem.rule.stored_p)
+    is_faster &= -shift > np.log1p(problem.minimum)
     is_unbelievable = shift < -np.log(problem.rule.believed)
     words: list[tuple[Word, str]] = [("unchanged", "")] * problem.cases
     for row in range(problem.cases):
@@ -380,6 +383,8 @@ def _screened_words(screened: Screen, problem: _Problem) -> list[tuple[Word, str
             words[row] = ("implausibly_faster", "")
         elif is_sure[row]:
             words[row] = ("uncertain", "looks slower; stored data can only screen")
+        elif is_faster[row]:
+            words[row] = ("faster", "as stored data have it; they can only screen")
     return words
 
 

@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
-from gconvbench.comparing import Offer, Pair, Row, findings_of, job_verdicts, pair_up, suite_of
+from gconvbench.comparing import (
+    Offer,
+    Pair,
+    Row,
+    findings_of,
+    job_verdicts,
+    other_environment,
+    pair_up,
+    with_judgement,
+)
 from gconvbench.errors import UsageError
 from gconvbench.gate import Rule, judge_sides
-from gconvbench.records import Comparison, Finding, Plan, PlannedCase, SideFacts, differences
+from gconvbench.records import Comparison, Finding, Plan, PlannedCase, SideFacts
 from gconvbench.runner.gating import Session, TimeBudget
 from gconvbench.runner.slots import Asked, MeasuredSide, ask
 
@@ -24,16 +33,14 @@ if TYPE_CHECKING:
     from gconvbench.gate import Judgement
     from gconvbench.gate.processes import SideName
     from gconvbench.protocol import Ready
-    from gconvbench.records import Environment, Job, Method
+    from gconvbench.records import Job, JobVerdict, Method
     from gconvbench.runner.side import Side
 
-__all__ = ["Question", "QuestionSide", "confront", "make_comparison", "undeclared", "with_rows"]
+__all__ = ["Question", "QuestionSide", "confront"]
 
 _COPIES = ("memmove_64KiB", "memmove_256KiB", "memmove_1MiB", "memmove_4MiB")
 _ANCHORS = (*_COPIES, "sha256", "pbkdf2", "crc32", "deflate")
 """Names of `gconvbench.anchors`, which this process cannot import beside torch."""
-_MACHINE_FIELDS = frozenset({"device_name", "architecture", "cores", "memory_bytes"})
-_SETTING_SOURCE = "torch."
 
 
 class QuestionSide(NamedTuple):
@@ -111,14 +118,17 @@ def confront(question: Question, *, tell: Callable[[str], object] = str) -> Comp
         implementations=question.implementations,
     )
     facts = {name: _facts(name, asked[name], question) for name in asked}
-    stopping = undeclared(
-        asked["baseline"].ready.environment, asked["contender"].ready.environment, question
+    stopping = other_environment(
+        asked["baseline"].ready.environment,
+        asked["contender"].ready.environment,
+        declared=question.declared,
+        is_about_interpreters=question.is_about_interpreters,
     )
     measurable = [pair for pair in pairs if not pair.kind]
     if not measurable:
         stopping = (*stopping, Finding("empty", _why_empty(pairs)))
     if stopping:
-        return make_comparison(question, facts, job_verdicts(pairs, {}, {}, {}, ("hot",)), stopping)
+        return _comparison(question, facts, job_verdicts(pairs, {}, {}, {}, ("hot",)), stopping)
     budget = None
     if question.budget_s is not None:
         left_s = question.budget_s - (time.monotonic() - start)
@@ -162,25 +172,14 @@ def _measured(  # noqa: PLR0913, PLR0917 (all that is known)
     jobs = job_verdicts(
         pairs, verdicts, session.records["baseline"], session.records["contender"], modes
     )
-    found = make_comparison(question, facts, jobs, findings_of(judgement))
-    return with_rows(found, judgement)
+    found = _comparison(question, facts, jobs, findings_of(judgement))
+    return with_judgement(found, judgement)
 
 
-def with_rows(found: Comparison, judgement: Judgement) -> Comparison:
-    """The comparison with what a judgement says of all jobs together."""
-    known = judgement.detectable[np.isfinite(judgement.detectable)]
-    return msgspec.structs.replace(
-        found,
-        suite=suite_of(judgement),
-        detectable=float(np.median(known)) if known.size else None,
-        extra=round(judgement.extra, 3),
-    )
-
-
-def make_comparison(
+def _comparison(
     question: Question,
     facts: Mapping[SideName, SideFacts],
-    jobs: Sequence[object],
+    jobs: Sequence[JobVerdict],
     findings: Sequence[Finding],
 ) -> Comparison:
     """The document without what only a judgement knows."""
@@ -190,7 +189,7 @@ def make_comparison(
         device=question.device,
         baseline=facts["baseline"],
         contender=facts["contender"],
-        jobs=tuple(jobs),  # type: ignore[arg-type]
+        jobs=tuple(jobs),
         findings=tuple(findings),
         rule={name: getattr(question.rule, name) for name in question.rule.__dataclass_fields__},
         seed=question.seed,
@@ -247,23 +246,6 @@ def _under_test(asked: Mapping[SideName, Asked]) -> dict[SideName, Asked]:
         )
         for name, found in asked.items()
     }
-
-
-def undeclared(
-    baseline: Environment, contender: Environment, question: Question
-) -> tuple[Finding, ...]:
-    """The differences of identity that nobody declared."""
-    findings = []
-    for one in differences(baseline, contender):
-        if one.kind != "identity" or one.is_unknown or one.field in question.declared:
-            continue
-        source = contender.sources.get(one.field, "")
-        if question.is_about_interpreters and source.startswith(_SETTING_SOURCE):
-            continue
-        kind = "other_machine" if one.field in _MACHINE_FIELDS else "other_settings"
-        text = f"{one.field} is {one.before!r} in the baseline and {one.after!r} in the contender"
-        findings.append(Finding(kind, f"{text}; make them agree, or declare it"))
-    return tuple(findings)
 
 
 def _why_empty(pairs: Sequence[Pair]) -> str:

@@ -52,7 +52,7 @@ def commands(found: Comparison) -> list[Command]:
     kept = _seeded(found)
     lines = [Command("to reproduce", _pieces(found.command, found.selection, kept))]
     failing = [job for job in jobs_worst_first(found) if job_exit_code(job, found.fail_on)]
-    if failing:
+    if failing and found.command == "gate":
         lines.append(
             Command("to look again with more processes", _look_again(found, failing, kept))
         )

@@ -1,0 +1,60 @@
+"""Differences between two sides that nobody asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gconvbench.records import Finding, differences, method_differences
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from gconvbench.records import Environment, Method
+
+__all__ = ["other_environment", "other_method"]
+
+_OF_TORCH = "torch."
+"""Where settings are read; variables have names in capitals. The rest is the machine."""
+
+
+def other_environment(
+    baseline: Environment,
+    contender: Environment,
+    *,
+    declared: Collection[str] = (),
+    is_about_interpreters: bool = False,
+) -> tuple[Finding, ...]:
+    """The fields of the identity in which the sides differ undeclared.
+
+    Args:
+        baseline: the older side's.
+        contender: the newer side's.
+        declared: fields that are meant to differ.
+        is_about_interpreters: whether torch, and with it its own defaults, is under test.
+    """
+    findings = []
+    for one in differences(baseline, contender):
+        if one.kind != "identity" or one.is_unknown or one.field in declared:
+            continue
+        source = contender.sources.get(one.field, "")
+        is_of_torch = source.startswith(_OF_TORCH)
+        if is_about_interpreters and is_of_torch:
+            continue
+        is_setting = is_of_torch or one.field.isupper() or one.field == "threads"
+        kind = "other_settings" if is_setting else "other_machine"
+        text = f"{one.field} is {one.before!r} in the baseline and {one.after!r} in the contender"
+        findings.append(Finding(kind, f"{text}; make them agree, or declare it"))
+    return tuple(findings)
+
+
+def other_method(baseline: Method, contender: Method) -> tuple[Finding, ...]:
+    """The fields of the method in which times were taken otherwise."""
+    return tuple(
+        Finding(
+            "other_method",
+            f"{one.field} is {one.before!r} in the baseline and {one.after!r} in the contender; "
+            "measure one of them again",
+        )
+        for one in method_differences(baseline, contender)
+        if one.is_decisive
+    )
