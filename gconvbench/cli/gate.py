@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from datetime import UTC, datetime
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.acceptance import apply, read_acceptances
-from gconvbench.cli.gate_sides import Chosen, SideOptions, open_sides
+from gconvbench.cli.gate_sides import Chosen, SideOptions, open_sides, this_side_alone
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.cli.run import stoppable
 from gconvbench.cli.selection import select
 from gconvbench.cli.values import cores, seconds
-from gconvbench.errors import UsageError
+from gconvbench.errors import NotMeasuredError, UsageError
 from gconvbench.planning import default_device, gate_method
 from gconvbench.records import Comparison, Finding, SideFacts
 from gconvbench.report.comparison import (
@@ -33,7 +34,10 @@ from gconvbench.runner.checkout import (
     file_at,
     is_ancestor,
 )
-from gconvbench.runner.confront import Question, confront
+from gconvbench.runner.confront import confront
+from gconvbench.runner.confront_stored import confront_stored
+from gconvbench.runner.question import Question, Stored
+from gconvbench.store import find_run, list_runs, load_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from gconvbench.cli.gate_sides import Sides
     from gconvbench.errors import ExitCode
     from gconvbench.gate_options import GateOptions
+    from gconvbench.store import Run
 
 __all__ = ["conclude", "gate"]
 
@@ -94,7 +99,11 @@ def _found(options: GateOptions, sides: SideOptions, results: Path) -> Compariso
         axes=options.axes,
         device=options.device,
     )
-    device = _one_device(selection.devices)
+    try:
+        run = None if sides.kinds else _stored_baseline(options.baseline, results)
+    except NoBaselineError as error:
+        return _nothing(options, "unknown", Finding("no_baseline", str(error)))
+    device = run.header.device if run else _one_device(selection.devices)
     method = gate_method(
         device,
         threads=options.threads,
@@ -104,15 +113,66 @@ def _found(options: GateOptions, sides: SideOptions, results: Path) -> Compariso
     chosen = Chosen(selection, options.implementation, method)
     acceptances = _acceptances(Path(options.acceptances))
     try:
+        if run is not None:
+            return _against_stored(options, run, chosen, results, acceptances)
         with open_sides(options, sides, chosen) as opened, device_lock(device):
-            if opened.note:
-                _tell(opened.note)
+            _tell(opened.note)
             found = confront(_question(options, opened, device, results), tell=_tell)
             return _accepted(found, acceptances, opened, options.acceptances)
     except NoBaselineError as error:
         return _nothing(options, device, Finding("no_baseline", str(error)))
     except NotBuiltError as error:
         return _nothing(options, device, Finding("not_built", str(error)))
+
+
+def _stored_baseline(name: str | None, results: Path) -> Run | None:
+    """The stored run that is meant by a file, `latest` or `latest~1`; None for a commit.
+
+    Raises:
+        NoBaselineError: there are no stored runs.
+    """
+    if name is None or not (name.startswith("latest") or Path(name).is_file()):
+        return None
+    if not Path(name).is_file() and not list_runs(results):
+        message = f"no stored runs under {str(results / 'runs')!r}; gconvbench run makes one"
+        raise NoBaselineError(message)
+    return load_run(find_run(results, name))
+
+
+def _against_stored(
+    options: GateOptions,
+    run: Run,
+    chosen: Chosen,
+    results: Path,
+    acceptances: Sequence[Acceptance],
+) -> Comparison:
+    """Screen by the stored run; its commit is measured again where it can be had."""
+    device = run.header.device
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(device_lock(device))
+        try:
+            sides = open_sides(options, SideOptions(), chosen, commit=_commit_of(run))
+            opened, why_not = stack.enter_context(sides), ""
+        except (UsageError, NotMeasuredError) as error:
+            opened = this_side_alone(chosen)
+            why_not = f"the stored run's side cannot be measured again: {error}"
+        question = _question(options, opened, device, results)
+        found = confront_stored(question, Stored(run, why_not), tell=_tell)
+        return _accepted(found, acceptances, opened, options.acceptances)
+
+
+def _commit_of(run: Run) -> str:
+    """Whose code a stored run measured.
+
+    Raises:
+        UsageError: that is not known, or it had changes that were not committed.
+    """
+    under_test = run.header.environment.under_test
+    commit = str(under_test.get("commit") or "")
+    if not commit or under_test.get("commit_dirty"):
+        message = "its code was not that of a commit"
+        raise UsageError(message)
+    return commit
 
 
 def _one_device(devices: Sequence[str]) -> str:
@@ -178,4 +238,5 @@ def _nothing(options: GateOptions, device: str, finding: Finding) -> Comparison:
 
 
 def _tell(text: str) -> None:
-    print(f"gconvbench: {text}", file=sys.stderr, flush=True)
+    if text:
+        print(f"gconvbench: {text}", file=sys.stderr, flush=True)

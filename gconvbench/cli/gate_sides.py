@@ -24,7 +24,7 @@ from gconvbench.runner.checkout import (
     resolve,
     top_of,
 )
-from gconvbench.runner.confront import QuestionSide
+from gconvbench.runner.question import QuestionSide
 from gconvbench.runner.side import CODE_PATHS, Side
 from gconvbench.switches import parse_switch
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gconvbench.protocol import Description, Ready
     from gconvbench.records import Method
 
-__all__ = ["Chosen", "SideOptions", "Sides", "open_sides"]
+__all__ = ["Chosen", "SideOptions", "Sides", "open_sides", "this_side_alone"]
 
 
 class SideOptions(NamedTuple):
@@ -130,11 +130,17 @@ def open_sides(
         yield found
 
 
+def this_side_alone(chosen: Chosen) -> Sides:
+    """What is here and nothing beside it, where the baseline is a stored run alone."""
+    side = _asked(Side(what="this working tree"), chosen)
+    return Sides(side, side)
+
+
 @contextmanager
 def _commits(options: GateOptions, chosen: Chosen, commit: str | None) -> Iterator[Sides]:
     repository = top_of(Path.cwd())
     if commit is not None:
-        baseline = Baseline(commit, "the commit of the stored run")
+        baseline = Baseline(resolve(repository, commit), "the commit of the stored run")
     elif options.baseline:
         baseline = Baseline(resolve(repository, options.baseline), f"given as {options.baseline}")
     else:

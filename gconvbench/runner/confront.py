@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 import numpy as np
@@ -21,79 +20,37 @@ from gconvbench.comparing import (
     with_judgement,
 )
 from gconvbench.errors import UsageError
-from gconvbench.gate import Rule, judge_sides
+from gconvbench.gate import judge_sides
 from gconvbench.records import Comparison, Finding, Plan, PlannedCase, SideFacts
 from gconvbench.runner.gating import Session, TimeBudget
 from gconvbench.runner.slots import Asked, MeasuredSide, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
-    from gconvbench.gate import Judgement
-    from gconvbench.gate.processes import SideName
-    from gconvbench.protocol import Ready
-    from gconvbench.records import Job, JobVerdict, Method
-    from gconvbench.runner.side import Side
+    from gconvbench.gate import Judgement, Rule
+    from gconvbench.gate.processes import Budget, Floats, SideName
+    from gconvbench.records import Job, JobVerdict, Record
+    from gconvbench.runner.question import Question
 
-__all__ = ["Question", "QuestionSide", "confront"]
+__all__ = ["Meeting", "anchors_of", "confront"]
+
+_SIDES: tuple[SideName, ...] = ("baseline", "contender")
 
 _COPIES = ("memmove_64KiB", "memmove_256KiB", "memmove_1MiB", "memmove_4MiB")
 _ANCHORS = (*_COPIES, "sha256", "pbkdf2", "crc32", "deflate")
 """Names of `gconvbench.anchors`, which this process cannot import beside torch."""
 
 
-class QuestionSide(NamedTuple):
-    """One side as it is asked about.
+class _How(TypedDict):
+    """Keywords of `judge` and `judge_sides`."""
 
-    Attributes:
-        side: where its code comes from.
-        method: how it is measured.
-        jobs_of: what it is asked to do, given what it has.
-        names: per case id the layer's name.
-    """
-
-    side: Side
-    method: Method
-    jobs_of: Callable[[Ready], tuple[Job, ...]]
-    names: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What a gate is asked.
-
-    Attributes:
-        baseline: the older side.
-        contender: the newer side.
-        device: on which.
-        pairs: processes per side in the first look.
-        results: where the runs are stored.
-        minimum_effect_for: per case id and implementation.
-        timeout_s: until a job counts as hung.
-        seed: of orders and controls.
-        budget_s: wall time for all; None without.
-        is_about_code: whether the sides are checkouts.
-        is_about_interpreters: whether torch may differ.
-        implementations: the baseline's and the contender's, where it is these that are compared.
-        declared: fields of the environment's identity in which the sides are meant to differ.
-        rule: the constants of the decision.
-    """
-
-    baseline: QuestionSide
-    contender: QuestionSide
-    device: str
-    pairs: int
-    results: Path
-    minimum_effect_for: Callable[[str, str], float]
-    timeout_s: float
-    seed: int = 0
-    budget_s: float | None = None
-    is_about_code: bool = False
-    is_about_interpreters: bool = False
-    implementations: tuple[str, str] | None = None
-    declared: frozenset[str] = frozenset()
-    rule: Rule = field(default_factory=Rule)
+    anchors: int
+    rule: Rule
+    minimum_effect: Floats
+    subtract: bool
+    seed: int
+    budget: Budget | None
 
 
 def confront(question: Question, *, tell: Callable[[str], object] = str) -> Comparison:
@@ -105,75 +62,130 @@ def confront(question: Question, *, tell: Callable[[str], object] = str) -> Comp
     """
     start = time.monotonic()
     tell("asking both sides what they have")
-    asked: dict[SideName, Asked] = {
-        "baseline": _ask(question.baseline, question),
-        "contender": _ask(question.contender, question),
-    }
+    asked = {name: _ask(name, question) for name in _SIDES}
     _refuse_unknown(asked)
     if question.is_about_code:
         asked = _under_test(asked)
-    pairs = pair_up(
-        Offer(asked["baseline"].reasons, question.baseline.names),
-        Offer(asked["contender"].reasons, question.contender.names),
-        implementations=question.implementations,
-    )
-    facts = {name: _facts(name, asked[name], question) for name in asked}
     stopping = other_environment(
         asked["baseline"].ready.environment,
         asked["contender"].ready.environment,
         declared=question.declared,
         is_about_interpreters=question.is_about_interpreters,
     )
-    measurable = [pair for pair in pairs if not pair.kind]
-    if not measurable:
-        stopping = (*stopping, Finding("empty", _why_empty(pairs)))
-    if stopping:
-        return _comparison(question, facts, job_verdicts(pairs, {}, {}, {}, ("hot",)), stopping)
-    budget = None
-    if question.budget_s is not None:
-        left_s = question.budget_s - (time.monotonic() - start)
-        start_s = max(one.start_s for one in asked.values())
-        budget = TimeBudget(left_s, start_s)
-    found = _measured(question, asked, facts, pairs, budget, tell)
-    return msgspec.structs.replace(found, spent_s=round(time.monotonic() - start, 1))
-
-
-def _measured(  # noqa: PLR0913, PLR0917 (all that is known)
-    question: Question,
-    asked: Mapping[SideName, Asked],
-    facts: dict[SideName, SideFacts],
-    pairs: Sequence[Pair],
-    budget: TimeBudget | None,
-    tell: Callable[[str], object],
-) -> Comparison:
-    sides = {name: _measured_side(name, asked[name], pairs, question) for name in asked}
-    modes = question.contender.method.cache_modes
-    rows = [Row(pair, mode) for pair in pairs if not pair.kind for mode in modes]
-    anchors = _anchors(question)
-    session = Session(sides, rows, anchors=anchors, budget=budget, tell=tell)
-    minimum = [
-        question.minimum_effect_for(row.pair.job.case, row.pair.job.implementation) for row in rows
-    ]
+    pairs = pair_up(
+        Offer(asked["baseline"].reasons, question.baseline.names),
+        Offer(asked["contender"].reasons, question.contender.names),
+        implementations=question.implementations,
+    )
+    meeting = Meeting(question, asked, pairs, tell, start)
+    if found := meeting.stopped(stopping):
+        return found
+    session = meeting.session(anchors=anchors_of(question))
     judgement = judge_sides(
-        session.measure,
-        len(rows),
-        pairs=question.pairs,
-        anchors=len(anchors),
-        rule=question.rule,
-        minimum_effect=np.array(minimum),
-        subtract=question.implementations is None,
-        seed=question.seed,
-        budget=budget,
+        session.measure, len(meeting.rows), pairs=question.pairs, **meeting.how(session)
     )
-    for side in sides.values():
-        side.finish()
-    facts = {name: _with_counts(name, facts[name], sides[name], judgement) for name in sides}
-    verdicts = {row: (judgement.cases[i], minimum[i]) for i, row in enumerate(rows)}
-    jobs = job_verdicts(
-        pairs, verdicts, session.records["baseline"], session.records["contender"], modes
-    )
-    found = _comparison(question, facts, jobs, findings_of(judgement))
-    return with_judgement(found, judgement)
+    return meeting.conclude(judgement, session)
+
+
+class Meeting:
+    """Two sides whose jobs are paired: from here on both kinds of gates go the same way.
+
+    Args:
+        question: what is asked.
+        asked: what each side has.
+        pairs: all jobs.
+        tell: hears what goes on.
+        start: when the gate began, by the monotonic clock.
+        facts: of a side that is not what was asked.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 (all that is known)
+        self,
+        question: Question,
+        asked: Mapping[SideName, Asked],
+        pairs: Sequence[Pair],
+        tell: Callable[[str], object],
+        start: float,
+        facts: Mapping[SideName, SideFacts] | None = None,
+    ) -> None:
+        self._question = question
+        self._asked = asked
+        self._pairs = pairs
+        self._tell = tell
+        self._start = start
+        self._facts = {name: _facts(name, asked[name], question) for name in asked}
+        self._facts.update(facts or {})
+        self._sides: dict[SideName, MeasuredSide] = {}
+        self.modes = question.contender.method.cache_modes
+        self.rows = [Row(pair, mode) for pair in pairs if not pair.kind for mode in self.modes]
+        self.minimum = [
+            question.minimum_effect_for(row.pair.job.case, row.pair.job.implementation)
+            for row in self.rows
+        ]
+
+    def stopped(self, findings: Sequence[Finding]) -> Comparison | None:
+        """The end, where there is something that forbids to measure, or nothing to measure."""
+        if not self.rows:
+            findings = (*findings, Finding("empty", _why_empty(self._pairs)))
+        if not findings:
+            return None
+        jobs = job_verdicts(self._pairs, {}, {}, {}, self.modes)
+        return _comparison(self._question, self._facts, jobs, findings)
+
+    def session(self, *, anchors: Sequence[str] = ()) -> Session:
+        """What measures; each side's run is started now."""
+        question = self._question
+        self._sides = {
+            name: _measured_side(name, asked, self._pairs, question)
+            for name, asked in self._asked.items()
+        }
+        budget = None
+        if question.budget_s is not None:
+            left_s = question.budget_s - (time.monotonic() - self._start)
+            start_s = max(one.start_s for one in self._asked.values())
+            budget = TimeBudget(left_s, start_s)
+        return Session(self._sides, self.rows, anchors=anchors, budget=budget, tell=self._tell)
+
+    def how(self, session: Session) -> _How:
+        """What `judge` and `judge_sides` are told alike."""
+        return {
+            "anchors": len(session.anchors),
+            "rule": self._question.rule,
+            "minimum_effect": np.array(self.minimum),
+            "subtract": self._question.implementations is None,
+            "seed": self._question.seed,
+            "budget": session.budget,
+        }
+
+    def conclude(
+        self,
+        judgement: Judgement,
+        session: Session,
+        *,
+        baseline: Mapping[Job, Sequence[Record]] | None = None,
+        findings: Sequence[Finding] = (),
+    ) -> Comparison:
+        """The document.
+
+        Args:
+            judgement: of the rows.
+            session: which measured.
+            baseline: records of a stored run in the baseline's place.
+            findings: beside those of the judgement.
+        """
+        for side in self._sides.values():
+            side.finish()
+        facts = self._facts | {
+            name: _with_counts(name, self._facts[name], self._sides[name], judgement)
+            for name in self._sides
+            if baseline is None or name == "contender"
+        }
+        verdicts = {row: (judgement.cases[i], self.minimum[i]) for i, row in enumerate(self.rows)}
+        before = session.records["baseline"] if baseline is None else baseline
+        jobs = job_verdicts(self._pairs, verdicts, before, session.records["contender"], self.modes)
+        found = _comparison(self._question, facts, jobs, (*findings, *findings_of(judgement)))
+        spent_s = round(time.monotonic() - self._start, 1)
+        return with_judgement(msgspec.structs.replace(found, spent_s=spent_s), judgement)
 
 
 def _comparison(
@@ -197,8 +209,9 @@ def _comparison(
     )
 
 
-def _ask(asked: QuestionSide, question: Question) -> Asked:
-    return ask(asked.side, question.device, asked.method, asked.jobs_of)
+def _ask(name: SideName, question: Question) -> Asked:
+    of_side = question.baseline if name == "baseline" else question.contender
+    return ask(of_side.side, question.device, of_side.method, of_side.jobs_of)
 
 
 def _refuse_unknown(asked: Mapping[SideName, Asked]) -> None:
@@ -255,7 +268,7 @@ def _why_empty(pairs: Sequence[Pair]) -> str:
     return f"{len(pairs)} job(s) asked for; the first, {first.job.implementation}: {first.kind}"
 
 
-def _anchors(question: Question) -> tuple[str, ...]:
+def anchors_of(question: Question) -> tuple[str, ...]:
     """On a GPU there are none yet: what runs on the host says nothing of the card."""
     if question.device != "cpu":
         return ()

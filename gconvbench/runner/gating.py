@@ -91,8 +91,8 @@ class Session:
     ) -> None:
         self._sides = sides
         self._rows = rows
-        self._anchors = anchors
-        self._budget = budget
+        self.anchors = anchors
+        self.budget = budget
         self._tell = tell
         self._settled: set[int] = set()
         self.records: dict[SideName, dict[Job, list[Record]]] = {"baseline": {}, "contender": {}}
@@ -110,10 +110,10 @@ class Session:
         slot = measured.measure(
             jobs,
             anchor_samples=GATE_SAMPLES if wants_anchors else 0,
-            is_over=(lambda: self._budget is not None and self._budget.is_spent),
+            is_over=(lambda: self.budget is not None and self.budget.is_spent),
         )
-        if self._budget is not None:
-            self._budget.note(slot.wall_s, len(jobs))
+        if self.budget is not None:
+            self.budget.note(slot.wall_s, len(jobs))
         self._keep(side, slot, asked)
         return np.array([self._level(side, int(row), slot) for row in rows], dtype=float)
 
@@ -137,7 +137,7 @@ class Session:
     def _level(self, side: SideName, row: int, slot: Slot) -> float:
         samples_s: Sequence[float] = ()
         if row >= len(self._rows):
-            samples_s = slot.anchors.get(self._anchors[row - len(self._rows)], ())
+            samples_s = slot.anchors.get(self.anchors[row - len(self._rows)], ())
         elif record := slot.records.get(self._job(side, row)):
             mode = self._rows[row].cache_mode
             samples_s = next((t.samples_s for t in record.timings if t.cache_mode == mode), ())

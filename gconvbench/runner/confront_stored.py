@@ -1,0 +1,100 @@
+"""A gate whose baseline is a stored run: it can screen, and no more."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gconvbench.comparing import (
+    Offer,
+    facts_of,
+    levels_of,
+    offer_of,
+    other_environment,
+    other_method,
+    pair_up,
+    records_by_job,
+)
+from gconvbench.gate import judge
+from gconvbench.records import Finding
+from gconvbench.runner.confront import Meeting
+from gconvbench.runner.slots import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gconvbench.gate.processes import SideName
+    from gconvbench.records import Comparison
+    from gconvbench.runner.question import Question, Stored
+    from gconvbench.runner.slots import Asked
+
+__all__ = ["confront_stored"]
+
+
+def confront_stored(
+    question: Question, stored: Stored, *, tell: Callable[[str], object] = str
+) -> Comparison:
+    """Hold the contender's fresh processes against a stored run's; suspects are measured again.
+
+    Only where both sides can be measured again is anything called slower: between two sessions of
+    one machine the same code differs by per cents.
+
+    Raises:
+        UsageError: the contender cannot be asked.
+        NotMeasuredError: a worker does not start, or nothing can be stored.
+    """
+    start = time.monotonic()
+    asked: dict[SideName, Asked] = {}
+    of_contender = question.contender
+    asked["contender"] = ask(
+        of_contender.side, question.device, of_contender.method, of_contender.jobs_of
+    )
+    if not stored.why_not:
+        older = question.baseline
+        asked["baseline"] = ask(older.side, question.device, older.method, older.jobs_of)
+    header = stored.run.header
+    offer, left_out = _asked_for(offer_of(stored.run), asked["contender"], question)
+    pairs = pair_up(offer, Offer(asked["contender"].reasons, of_contender.names))
+    meeting = Meeting(question, asked, pairs, tell, start, facts={"baseline": facts_of(stored.run)})
+    stopping = (
+        *other_environment(header.environment, asked["contender"].ready.environment),
+        *other_method(header.method, of_contender.method, but_sampling=True),
+    )
+    if found := meeting.stopped(stopping):
+        return found
+    session = meeting.session()
+    rows = np.arange(len(meeting.rows))
+    records = records_by_job(stored.run)
+    contender = np.stack(
+        [session.measure("contender", rows) for _ in range(question.pairs)], axis=1
+    )
+    judgement = judge(
+        levels_of(records, meeting.rows, 0),
+        contender,
+        None if stored.why_not else session.measure,
+        **meeting.how(session),
+    )
+    findings = [*left_out]
+    if stored.why_not:
+        findings.append(Finding("only_screened", stored.why_not))
+    return meeting.conclude(judgement, session, baseline=records, findings=findings)
+
+
+def _asked_for(
+    offer: Offer, contender: Asked, question: Question
+) -> tuple[Offer, tuple[Finding, ...]]:
+    """The stored jobs of the cases that are asked for, and how many others there are."""
+    cases = {job.case for job in contender.reasons} | set(question.contender.names)
+    names = {job.implementation for job in contender.reasons}
+    kept = {
+        job: reason
+        for job, reason in offer.reasons.items()
+        if job.case in cases and job.implementation in names
+    }
+    others = len(offer.reasons) - len(kept)
+    if not others:
+        return offer, ()
+    text = f"{others} job(s) of the stored run are not among those asked for"
+    return Offer(kept, offer.names), (Finding("soft_difference", text),)
