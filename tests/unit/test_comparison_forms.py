@@ -22,6 +22,7 @@ from gconvbench.report.comparison import (
     workflow_commands,
     write_outputs,
 )
+from gconvbench.report.comparison.annotations import _command
 from tests.comparisons import make_comparison, make_typical, make_verdict
 
 if TYPE_CHECKING:
@@ -169,6 +170,16 @@ def test_annotations_are_escaped() -> None:
     )
     assert lines[0].endswith("; 50 %250A ::error::no")
     assert all("\n" not in line and "\r" not in line for line in lines)
+
+
+def test_titles_are_escaped_as_properties() -> None:
+    assert _command("error", "a:b,c%", "d:e,f%") == "::error title=a%3Ab%2Cc%25::d:e,f%25"
+
+
+def test_characters_that_xml_forbids_are_replaced() -> None:
+    nasty = "\ufffe\uffff\x00"
+    text = to_junit(make_comparison([make_verdict("crashed", case=nasty, detail=nasty)]))
+    assert not set(text) & set(nasty)
 
 
 def test_json_is_the_record_with_its_exit_code_and_sentence() -> None:

@@ -202,3 +202,9 @@ def test_cold_times_and_another_baseline_name_are_said() -> None:
     assert f"mine (against native) {job.case} cold" in " ".join(
         text_of(make_comparison([job])).split()
     )
+
+
+def test_ids_are_never_broken() -> None:
+    job = make_verdict("slower", case=make_case(dilation=(2, 2), kernel_size=(11, 11), height=512))
+    long = job.case + ":bias" * 8
+    assert f"\n      {long}\n" in text_of(make_comparison([replace(job, case=long)]))

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("function", "value", "text"),
     [
+        (fmt.change_text, 0.104, "+10.4 %"),
+        (fmt.change_text, -0.0321, "-3.2 %"),
+        (fmt.change_text, -0.0004, "+0.0 %"),
+        (fmt.change_text, 0.9996, "+100 %"),
+        (fmt.change_text, 12.34, "+1234 %"),
+        (fmt.p_text, None, ""),
+        (fmt.p_text, 0.000612, "0.00061"),
+        (fmt.p_text, 0.00009, "<0.0001"),
+        (fmt.p_text, 1.0, "1"),
         (fmt.seconds, 12.34, "12.3 s"),
         (fmt.seconds, 1.0, "1.00 s"),
         (fmt.seconds, 0.5, "500 ms"),
@@ -125,3 +134,7 @@ def test_a_speedup_has_the_digits_that_its_interval_bears(
 
 def test_memory_that_cannot_be_told_from_none_is_less_than_that() -> None:
     assert fmt.memory_text(100_000, 2**18) == "<256 KiB"
+
+
+def test_the_ends_of_an_interval_share_their_unit() -> None:
+    assert fmt.change_interval_text(-0.001, 0.009) == "-0.1 to +0.9 %"
