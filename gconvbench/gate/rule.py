@@ -48,7 +48,7 @@ class Rule:
     suspect_shift: float = 0.008
     suspect_share: float = 1 / 3
     suspect_floor: int = 20
-    faster_p: float = 0.05
+    faster_p: float = 0.02
     variance_of_medians: float = 1.3
     controls: int = 16
     looks: tuple[int, ...] = (10, 20, 40)
