@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -228,18 +230,37 @@ def _count(decided: Decided, found: Processes, before: Processes | None) -> None
 def mann_whitney(baseline: Floats, contender: Floats, direction: int) -> Floats:
     """Exact one-sided p per row that the contender is larger (direction 1) or smaller (-1).
 
-    Mann and Whitney 1947, by `scipy.stats`. Rows with NaN give 1.
+    Mann and Whitney 1947, *On a test of whether one of two random variables is stochastically
+    larger*; equal values count half. `scipy.stats.mannwhitneyu` gives the same, and takes forty
+    times as long, most of it before it begins; a test asks it. Rows with NaN give 1.
 
     Args:
         baseline: shape (rows, processes).
         contender: shape (rows, processes), not necessarily as many.
         direction: 1 or -1.
     """
-    from scipy.stats import mannwhitneyu  # noqa: PLC0415 (slow to import)
+    larger = direction * (contender[:, :, None] - baseline[:, None, :])
+    u = (larger > 0).sum(axis=(1, 2)) + 0.5 * (larger == 0).sum(axis=(1, 2))
+    p = _survival(baseline.shape[1], contender.shape[1])[np.floor(u).astype(int)]
+    return np.where(np.isnan(larger).any(axis=(1, 2)), 1.0, p)
 
-    alternative: Literal["greater", "less"] = "greater" if direction > 0 else "less"
-    found = mannwhitneyu(contender, baseline, alternative=alternative, method="exact", axis=1)
-    return np.where(np.isnan(found.pvalue), 1.0, found.pvalue)
+
+@functools.lru_cache(maxsize=256)
+def _survival(n: int, m: int) -> Floats:
+    """P(U >= u) of the Mann-Whitney statistic under exchangeability, for u = 0 ... n m.
+
+    The counts are the coefficients of the Gaussian binomial: the product over i = 1 ... n of
+    (1 - x^(m + i)) / (1 - x^i) (Mann and Whitney 1947, section 4), in whole numbers.
+    """
+    counts = [1] + [0] * (n * m)
+    for i in range(1, n + 1):
+        for u in range(n * m, m + i - 1, -1):
+            counts[u] -= counts[u - m - i]
+        for u in range(i, n * m + 1):
+            counts[u] += counts[u - i]
+    total = sum(counts)
+    tails = itertools.accumulate(reversed(counts))
+    return np.array([tail / total for tail in tails])[::-1]
 
 
 def holm(p: Floats, family: int, alpha: float) -> NDArray[np.bool_]:

@@ -346,7 +346,16 @@ def _verdicts(  # noqa: PLR0913 (all that is known)
         for row in np.flatnonzero(screened.shift[: problem.cases] > np.log1p(problem.minimum)):
             if words[row] == ("unchanged", "") and row not in decided.estimates:
                 words[row] = ("uncertain", "slower together with the suite, not looked at alone")
-    return tuple(_verdict(row, words[row], first, screened, decided) for row in range(len(words)))
+    half = _Z_95 * screened.standard_error
+    ends = np.exp(np.stack([screened.shift, screened.shift - half, screened.shift + half], axis=1))
+    sizes = np.stack([_counted(first.baseline), _counted(first.contender)], axis=1)
+    looked = zip(words, ends.tolist(), sizes.tolist(), strict=False)
+    return tuple(
+        _decided_verdict(word, *decided.estimates[row])
+        if row in decided.estimates
+        else CaseVerdict(word[0], ratio, low, high, None, (size[0], size[1]), word[1])
+        for row, (word, (ratio, low, high), size) in enumerate(looked)
+    )
 
 
 def _words(
@@ -366,7 +375,10 @@ def _words(
     for row in decided.not_reached:
         words[row] = ("not_reached", "the budget was spent")
     lacking: tuple[Word, str] = ("missing", "fewer than two processes of a side have a time")
-    return [word if _fewest(first, row) >= _FEWEST else lacking for row, word in enumerate(words)]
+    fewest = np.minimum(_counted(first.baseline), _counted(first.contender)).tolist()
+    return [
+        word if count >= _FEWEST else lacking for word, count in zip(words, fewest, strict=False)
+    ]
 
 
 def _screened_words(screened: Screen, problem: _Problem) -> list[tuple[Word, str]]:
@@ -388,25 +400,16 @@ def _screened_words(screened: Screen, problem: _Problem) -> list[tuple[Word, str
     return words
 
 
-def _fewest(first: Processes, row: int) -> int:
-    return min(_counted(first.baseline[row]), _counted(first.contender[row]))
+def _counted(levels: Floats) -> Indices:
+    """How many processes have a time, shape (rows,)."""
+    return (~np.isnan(levels)).sum(axis=1)
 
 
-def _counted(levels: Floats) -> int:
-    return int((~np.isnan(levels)).sum())
-
-
-def _verdict(
-    row: int, word: tuple[Word, str], first: Processes, screened: Screen, decided: Decided
+def _decided_verdict(  # noqa: PLR0913, PLR0917 (an estimate's fields)
+    word: tuple[Word, str], shift: float, low: float, high: float, p: float, n: int, m: int
 ) -> CaseVerdict:
-    if row in decided.estimates:
-        shift, low, high, p, n, m = decided.estimates[row]
-        ratio, lower, upper = np.exp([shift, low, high]).tolist()
-        return CaseVerdict(word[0], ratio, lower, upper, p, (n, m), word[1])
-    shift, half = float(screened.shift[row]), _Z_95 * float(screened.standard_error[row])
-    ratio, lower, upper = np.exp([shift, shift - half, shift + half]).tolist()
-    sizes = (_counted(first.baseline[row]), _counted(first.contender[row]))
-    return CaseVerdict(word[0], ratio, lower, upper, None, sizes, word[1])
+    ratio, lower, upper = np.exp([shift, low, high]).tolist()
+    return CaseVerdict(word[0], ratio, lower, upper, p, (n, m), word[1])
 
 
 def _detectable(first: Processes, screened: Screen, problem: _Problem) -> Floats:

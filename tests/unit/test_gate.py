@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu
 
 from gconvbench.gate import Rule, judge, judge_sides
 from gconvbench.gate.decide import hodges_lehmann, holm, mann_whitney
@@ -156,6 +157,20 @@ def test_mann_whitney_is_exact_and_one_sided() -> None:
     low, high = np.arange(3.0)[None], np.arange(10.0, 13.0)[None]
     assert mann_whitney(low, high, 1) == pytest.approx([1 / 20])
     assert mann_whitney(low, high, -1) == pytest.approx([1.0])
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 3), (10, 9), (20, 20), (40, 37)])
+@pytest.mark.parametrize("direction", [1, -1])
+def test_mann_whitney_agrees_with_scipys(n: int, m: int, direction: int) -> None:
+    rng = np.random.default_rng(n)
+    baseline, contender = rng.normal(size=(50, n)), rng.normal(0.4, 1, size=(50, m))
+    alternative: Literal["greater", "less"] = "greater" if direction > 0 else "less"
+    theirs = mannwhitneyu(contender, baseline, alternative=alternative, method="exact", axis=1)
+    assert mann_whitney(baseline, contender, direction) == pytest.approx(theirs.pvalue, rel=1e-9)
+
+
+def test_mann_whitney_says_nothing_of_rows_with_gaps() -> None:
+    assert mann_whitney(np.zeros((1, 3)), np.array([[1.0, 2.0, np.nan]]), 1).tolist() == [1.0]
 
 
 def test_hodges_lehmann_is_the_median_difference() -> None:
