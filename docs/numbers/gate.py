@@ -5,17 +5,22 @@
 Each line is a kind of machine and of change; seeds are fixed. A run alarms when it calls a case, or
 the suite, slower although nothing that it calls so is. The upper bound is Clopper and Pearson's,
 one-sided, 95 %. Power is the share of the cases that were slowed, a tenth of all, that are found.
+Then the same by recorded processes of real convolutions (`recorded.py`), and what the arithmetic
+takes.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
+import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from noise import NOISES, SimulatedMachine
+from recorded import RecordedMachine
 
 from gconvbench.gate import judge_sides
 from gconvbench.report.console import aligned
@@ -26,9 +31,10 @@ if TYPE_CHECKING:
     from gconvbench.gate import Rule
     from gconvbench.gate.processes import Floats, Indices, SideName
 
-__all__ = ["SCENARIOS", "Outcome", "Scenario", "simulate"]
+__all__ = ["SCENARIOS", "Outcome", "Scenario", "arithmetic_s", "simulate"]
 
 _ANCHORS = 8
+_RECORDED = "recorded"
 
 
 class Scenario(NamedTuple):
@@ -89,6 +95,11 @@ def _scenarios() -> tuple[Scenario, ...]:
         for pairs in (3, 5)
         for slower in (0.02, 0.05, 0.1, 0.2)
     ]
+    recorded = [
+        Scenario("recorded", pairs, cases=27, slower=float(np.log1p(slower)), share_of_runs=share)
+        for pairs in (3, 5)
+        for slower, share in ((0.0, 1.0), (0.05, 0.1), (0.1, 0.1))
+    ]
     small = [
         Scenario("typical", 5, cases=cases, slower=float(np.log1p(0.1)), share=1, share_of_runs=0.1)
         for cases in (1, 5)
@@ -96,7 +107,7 @@ def _scenarios() -> tuple[Scenario, ...]:
     suite = [
         Scenario("typical", 5, slower=float(np.log1p(0.05)), share=1, share_of_runs=0.02),
     ]
-    return (*quiet_ones, *odd, *powers, *small, *suite)
+    return (*quiet_ones, *odd, *powers, *small, *suite, *recorded)
 
 
 SCENARIOS = _scenarios()
@@ -120,6 +131,22 @@ class Outcome(NamedTuple):
     extra: float
 
 
+def _machine(
+    scenario: Scenario, rng: np.random.Generator, effect: Floats
+) -> SimulatedMachine | RecordedMachine:
+    if scenario.noise == _RECORDED:
+        return RecordedMachine(rng, effect)
+    return SimulatedMachine(
+        NOISES[scenario.noise],
+        scenario.cases,
+        rng,
+        effect=effect,
+        correlation=scenario.correlation,
+        period=scenario.period,
+        n_anchors=_ANCHORS,
+    )
+
+
 def simulate(scenario: Scenario, seed: int, rule: Rule | None = None) -> Outcome:
     """One gate on one simulated machine, by the rule as it is or another one."""
     rng = np.random.default_rng([seed, SCENARIOS.index(scenario) if scenario in SCENARIOS else 0])
@@ -129,16 +156,8 @@ def simulate(scenario: Scenario, seed: int, rule: Rule | None = None) -> Outcome
     effect[slowed] = scenario.slower
     faster = order[::-1][: round(scenario.faster * scenario.cases)]
     effect[faster] = -np.log1p(0.05)
-    anchors = _ANCHORS
-    machine = SimulatedMachine(
-        NOISES[scenario.noise],
-        scenario.cases,
-        rng,
-        effect=effect,
-        correlation=scenario.correlation,
-        period=scenario.period,
-        n_anchors=anchors,
-    )
+    anchors = 0 if scenario.noise == _RECORDED else _ANCHORS
+    machine = _machine(scenario, rng, effect)
 
     def measure(side: SideName, rows: Indices) -> Floats:
         return np.exp(machine.slot("A" if side == "baseline" else "B", rows))
@@ -157,6 +176,26 @@ def simulate(scenario: Scenario, seed: int, rule: Rule | None = None) -> Outcome
         suite=suite,
         extra=found.extra,
     )
+
+
+def arithmetic_s(cases: int, *, times: int = 5) -> float:
+    """What a gate on a typical machine computes beside measuring, in seconds; the median."""
+    taken = []
+    for seed in range(times):
+        machine = SimulatedMachine(NOISES["typical"], cases, np.random.default_rng(seed))
+        measuring_s = 0.0
+
+        def measure(side: SideName, rows: Indices, machine: SimulatedMachine = machine) -> Floats:
+            nonlocal measuring_s
+            start = time.perf_counter()
+            found = np.exp(machine.slot("A" if side == "baseline" else "B", rows))
+            measuring_s += time.perf_counter() - start
+            return found
+
+        start = time.perf_counter()
+        judge_sides(measure, cases, pairs=5, seed=seed)
+        taken.append(time.perf_counter() - start - measuring_s)
+    return statistics.median(taken)
 
 
 def _row(scenario: Scenario, outcomes: Sequence[Outcome]) -> list[str]:
@@ -196,6 +235,8 @@ def main() -> None:
             rows.append(_row(scenario, outcomes))
             print("  ".join(rows[-1]), flush=True)
     print("\n".join(aligned(rows, right=range(1, 7))))
+    for cases in (300, 3000):
+        print(f"arithmetic of a gate of {cases:,} cases: {arithmetic_s(cases):.3f} s")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -275,7 +276,9 @@ def _welch(baseline: Floats, contender: Floats) -> SuiteShift | None:
     shift = float(contender.mean() - baseline.mean())
     if not np.ptp(baseline) and not np.ptp(contender):
         return _suite_shift(shift, shift, shift, float(shift == 0))
-    found = ttest_ind(contender, baseline, equal_var=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of values that are nearly equal
+        found = ttest_ind(contender, baseline, equal_var=False)
     interval = found.confidence_interval(0.95)
     return _suite_shift(shift, interval.low, interval.high, float(found.pvalue))
 
