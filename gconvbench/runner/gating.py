@@ -95,6 +95,7 @@ class Session:
         self.budget = budget
         self._tell = tell
         self._settled: set[int] = set()
+        self._announced = -1
         self.records: dict[SideName, dict[Job, list[Record]]] = {"baseline": {}, "contender": {}}
 
     def measure(self, side: SideName, rows: Indices) -> Floats:
@@ -106,7 +107,7 @@ class Session:
         jobs = list(dict.fromkeys(self._job(side, row) for row in asked if self._is_open(row)))
         wants_anchors = len(asked) < len(rows)
         measured = self._sides[side]
-        self._tell(f"{side}: process {measured.slots + 1}, {len(jobs)} job(s)")
+        self._announce(len(jobs))
         slot = measured.measure(
             jobs,
             anchor_samples=GATE_SAMPLES if wants_anchors else 0,
@@ -116,6 +117,13 @@ class Session:
             self.budget.note(slot.wall_s, len(jobs))
         self._keep(side, slot, asked)
         return np.array([self._level(side, int(row), slot) for row in rows], dtype=float)
+
+    def _announce(self, jobs: int) -> None:
+        """Say what is measured whenever that changes; a line per process would hide it."""
+        processes = sum(side.slots for side in self._sides.values())
+        if jobs != self._announced:
+            self._announced = jobs
+            self._tell(f"measuring {jobs} job(s) per process, after {processes} process(es)")
 
     def _job(self, side: SideName, row: int) -> Job:
         pair = self._rows[row].pair

@@ -85,7 +85,9 @@ stood out
 contender: commit 5d6e7f8a9b, 5 processes
 2026-01-02T03:04:05Z on cpu
 
-1 unchanged
+  kind       baseline  contender  change   95 % interval       p
+  unchanged   1.00 ms    1.00 ms  +0.0 %  -2.0 to +2.0 %  0.0007
+    native g2mb1ic64ih28iw28oc64kh3kw3sh1sw1ph1pw1:conv:float32:contiguous:fprop
 
 all in all
   a slowdown of 3.1 % in one job would have been found with 95 % power (median
@@ -121,7 +123,7 @@ def test_each_kind_of_job_is_named(kind: str) -> None:
     found = make_comparison([make_verdict(kind, detail="the reason")])
     table = text_of(found).split("\n\n", 2)[2]
     assert kind.replace("_", " ") in table
-    assert ("the reason" in table) == (kind not in {"unchanged", "unsupported"})
+    assert ("the reason" in table) == (kind != "unsupported")
 
 
 @pytest.mark.parametrize("kind", FINDING_KINDS)

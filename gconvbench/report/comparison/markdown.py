@@ -21,10 +21,9 @@ from gconvbench.report.comparison.facts import (
     undecided_lines,
 )
 from gconvbench.report.comparison.grouping import group_line, groups_of
-from gconvbench.report.comparison.ranking import is_remarkable, jobs_worst_first
+from gconvbench.report.comparison.ranking import MOST_ROWS, jobs_with_rows, jobs_worst_first
 from gconvbench.report.comparison.reproduce import commands
 from gconvbench.report.comparison.sentence import first_sentence
-from gconvbench.report.comparison.text import MOST_ROWS
 from gconvbench.report.comparison.words import clean, job_name, word
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _rows(found: Comparison, room: int) -> list[str]:
     ranked = jobs_worst_first(found)
     rows: list[str] = []
     shown: set[int] = set()
-    for job in filter(is_remarkable, ranked):
+    for job in jobs_with_rows(found):
         row = _row(job)
         room -= len(row) + 1
         if room < 0:

@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from gconvbench.records import Comparison, Finding, JobVerdict
 
 __all__ = [
+    "MOST_ROWS",
     "UNREMARKABLE",
     "counts",
     "failing_notes",
     "findings_worst_first",
     "is_remarkable",
     "job_exit_code",
+    "jobs_with_rows",
     "jobs_worst_first",
 ]
 
+MOST_ROWS = 20
+"""In the open; a markdown table has the others folded."""
+_FEW = 5
 UNREMARKABLE = ("unchanged", "unsupported")
 """Kinds of jobs that are counted, not listed."""
 _FASTER = ("faster", "implausibly_faster")
@@ -47,6 +52,16 @@ def job_exit_code(job: JobVerdict, fail_on: Iterable[str]) -> ExitCode:
 def is_remarkable(job: JobVerdict) -> bool:
     """Whether it is worth a row of its own."""
     return job.kind not in UNREMARKABLE or bool(job.notes)
+
+
+def jobs_with_rows(found: Comparison) -> list[JobVerdict]:
+    """Those worth a row, worst first; where there are few, every one that has times."""
+    is_few = len(found.jobs) <= _FEW
+    return [
+        job
+        for job in jobs_worst_first(found)
+        if is_remarkable(job) or (is_few and job.change is not None)
+    ]
 
 
 def jobs_worst_first(found: Comparison) -> list[JobVerdict]:

@@ -16,7 +16,7 @@ from gconvbench.report.comparison.facts import (
     undecided_lines,
 )
 from gconvbench.report.comparison.grouping import group_line, groups_of
-from gconvbench.report.comparison.ranking import is_remarkable, jobs_worst_first
+from gconvbench.report.comparison.ranking import MOST_ROWS, jobs_with_rows, jobs_worst_first
 from gconvbench.report.comparison.reproduce import commands
 from gconvbench.report.comparison.sentence import first_sentence
 from gconvbench.report.comparison.words import job_name
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
     from gconvbench.records import Comparison, JobVerdict
 
-__all__ = ["MOST_ROWS", "print_comparison"]
-
-MOST_ROWS = 20
+__all__ = ["print_comparison"]
 
 
 def print_comparison(found: Comparison, console: Console) -> None:
@@ -64,7 +62,7 @@ def _sections(found: Comparison, width: int) -> list[tuple[str, list[str]]]:
 def _rows(found: Comparison, width: int) -> list[tuple[str, list[str]]]:
     """The worst jobs, each under its numbers; what has no row is counted."""
     ranked = jobs_worst_first(found)
-    shown = [job for job in ranked if is_remarkable(job)][:MOST_ROWS]
+    shown = jobs_with_rows(found)[:MOST_ROWS]
     listed = set(map(id, shown))
     rest = rest_line(job for job in ranked if id(job) not in listed)
     if not shown:
