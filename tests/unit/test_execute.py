@@ -53,7 +53,7 @@ def test_a_worker_that_dies_while_it_starts_gets_a_second_try(
             raise left.pop()
         return Worker()
 
-    monkeypatch.setattr(sys.modules["gconvbench.runner.execute"], "WorkerProcess", start)
+    monkeypatch.setattr(sys.modules["gconvbench.runner.workers"], "WorkerProcess", start)
     writer = RunWriter.create(tmp_path, make_header(make_plan(rounds=2)))
     first: Any = Worker()
 
