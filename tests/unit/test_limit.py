@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 import torch
 
@@ -68,6 +69,24 @@ def test_many_elements_have_the_limit_of_very_many() -> None:
         )
         assert plain == many
         assert (few > plain * 1.05) == (roundings > 1)
+
+
+def test_where_a_gpu_may_transform_operands_only_few_elements_get_more_room() -> None:
+    """What cuDNN's kernels after Winograd need; see docs/accuracy.md."""
+    window, point = Case(kernel_size=(3, 3), direction="wgrad"), Case(direction="wgrad", bias=True)
+    few, many = Rows(1000, 1), Rows(1, 10_000)
+    for case, tensor, rows, is_wider in (
+        (window, "grad_weight", few, True),
+        (window, "grad_weight", many, False),
+        (window, "grad_bias", few, False),
+        (msgspec.structs.replace(point, kernel_size=(1, 1)), "grad_weight", few, False),
+    ):
+        cpu, cuda = (
+            error_limit(case, tensor, device=device, roundings=1, rows=rows)
+            for device in ("cpu", "cuda:0")
+        )
+        assert (cuda > 2 * cpu) == is_wider
+        assert is_wider or cuda == cpu
 
 
 class Declaring(Native):
