@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from common import machine_line
 from noise import NOISES, SimulatedMachine
 from recorded import RecordedMachine
 
@@ -35,6 +36,8 @@ __all__ = ["SCENARIOS", "Outcome", "Scenario", "arithmetic_s", "simulate"]
 
 _ANCHORS = 8
 _RECORDED = "recorded"
+
+_CASES = 300
 
 
 class Scenario(NamedTuple):
@@ -54,7 +57,7 @@ class Scenario(NamedTuple):
 
     noise: str
     pairs: int
-    cases: int = 300
+    cases: int = _CASES
     slower: float = 0.0
     share: float = 0.1
     faster: float = 0.0
@@ -65,7 +68,8 @@ class Scenario(NamedTuple):
     @property
     def title(self) -> str:
         """What is special about it."""
-        words = [f"{self.noise}, P = {self.pairs}, {self.cases} cases"]
+        words = [f"{self.noise} P={self.pairs}"]
+        words += [f"{self.cases} cases"] if self.cases != _CASES else []
         if self.slower:
             whole = "all" if self.share == 1 else f"{self.share:.0%}"
             words.append(f"{whole} {np.expm1(self.slower):.0%} slower")
@@ -225,6 +229,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="lines whose title contains this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     given = parser.parse_args()
+    print(machine_line())
     rows = [["", "alarms", "bound", "uncertain", "extra", "power", "suite"]]
     with ProcessPoolExecutor(given.jobs) as pool:
         for scenario in SCENARIOS:
@@ -235,7 +240,7 @@ def main() -> None:
             rows.append(_row(scenario, outcomes))
             print("  ".join(rows[-1]), flush=True)
     print("\n".join(aligned(rows, right=range(1, 7))))
-    for cases in (300, 3000):
+    for cases in (_CASES, 3000):
         print(f"arithmetic of a gate of {cases:,} cases: {arithmetic_s(cases):.3f} s")
 
 

@@ -94,7 +94,7 @@ all in all
     over jobs)
 
 to reproduce
-  gconvbench gate
+  gconvbench gate --baseline 1a2b3c4d5e
 """
 
 
@@ -164,10 +164,10 @@ def test_commands_are_quoted_for_a_shell() -> None:
     case = "x'; rm -rf / #"
     found = make_comparison([make_verdict("slower", case=case)], selection=("--case", case))
     for command in commands(found)[:2]:
-        assert shlex.split(command.line)[:4] == ["gconvbench", "gate", "--case", case]
-    assert shlex.split(commands(found)[1].line)[4:] == [
-        "--implementation", "native", "--pairs", "10",
-    ]  # fmt: skip
+        words = shlex.split(command.line)
+        assert words[:2] == ["gconvbench", "gate"]
+        assert words[words.index("--case") + 1] == case
+    assert words[-4:] == ["--implementation", "native", "--pairs", "10"]
 
 
 @pytest.mark.parametrize(
@@ -210,3 +210,11 @@ def test_ids_are_never_broken() -> None:
     job = make_verdict("slower", case=make_case(dilation=(2, 2), kernel_size=(11, 11), height=512))
     long = job.case + ":bias" * 8
     assert f"\n      {long}\n" in text_of(make_comparison([replace(job, case=long)]))
+
+
+def test_a_baseline_that_was_given_is_not_pinned_again() -> None:
+    for given in (("--baseline", "v1"), ("--baseline-set", "threads=1"), ("--contender-python=p",)):
+        for command in commands(make_comparison([make_verdict("slower")], selection=given))[:2]:
+            assert "--baseline 1a2b3c4d5e" not in command.line
+    unpinned = make_comparison([make_verdict("slower")], selection=())
+    assert "--baseline 1a2b3c4d5e" in commands(unpinned)[0].line

@@ -25,6 +25,7 @@ __all__ = ["LOOK_AGAIN_PAIRS", "Command", "commands"]
 LOOK_AGAIN_PAIRS = 10
 """Against 3 in a pull request: intervals shrink to about half of their width."""
 _MOST_CASES = 3
+_COMMIT_DIGITS = 10
 _LONGEST = 2_000
 """Characters; longer ones are told in words."""
 _CHOOSING = {"--case", "--cases", "--sweep", "-a", "--axis", "--implementation", "--pairs"}
@@ -49,7 +50,7 @@ class Command(NamedTuple):
 
 def commands(found: Comparison) -> list[Command]:
     """What to type next, in the order in which one would."""
-    kept = _seeded(found)
+    kept = (*_seeded(found), *_pinned(found))
     lines = [Command("to reproduce", _pieces(found.command, found.selection, kept))]
     failing = [job for job in jobs_worst_first(found) if job_exit_code(job, found.fail_on)]
     if failing and found.command == "gate":
@@ -70,6 +71,14 @@ def _too_long(command: Command) -> Command:
 def _seeded(found: Comparison) -> tuple[str, ...]:
     is_given = any(word.partition("=")[0] == "--seed" for word in found.selection)
     return () if is_given or not found.seed else ("--seed", str(found.seed))
+
+
+def _pinned(found: Comparison) -> tuple[str, ...]:
+    """The baseline that was found because none was given: tomorrow it may be another."""
+    names = [word for word in found.selection if word.startswith(("--baseline", "--contender"))]
+    if names or found.command != "gate" or not found.baseline.commit:
+        return ()
+    return ("--baseline", found.baseline.commit[:_COMMIT_DIGITS])
 
 
 def _look_again(
