@@ -6,7 +6,19 @@ from gconvbench.acceptance.entry import (
     ACCEPTED_FILE,
     Acceptance,
     entry_text,
+    load_acceptances,
     read_acceptances,
 )
+from gconvbench.acceptance.levels import AcceptedLevel, accepted_levels
 
-__all__ = ["ACCEPTED_FILE", "Acceptance", "accept", "apply", "entry_text", "read_acceptances"]
+__all__ = [
+    "ACCEPTED_FILE",
+    "Acceptance",
+    "AcceptedLevel",
+    "accept",
+    "accepted_levels",
+    "apply",
+    "entry_text",
+    "load_acceptances",
+    "read_acceptances",
+]

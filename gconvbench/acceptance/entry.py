@@ -20,6 +20,7 @@ import json
 import math
 from datetime import date, datetime
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -29,7 +30,14 @@ from gconvbench.errors import UsageError, refused_name
 from gconvbench.records import ACCEPTABLE
 from gconvbench.toml_tables import decode_toml, read_table
 
-__all__ = ["ACCEPTED_FILE", "SIZED", "Acceptance", "entry_text", "read_acceptances"]
+__all__ = [
+    "ACCEPTED_FILE",
+    "SIZED",
+    "Acceptance",
+    "entry_text",
+    "load_acceptances",
+    "read_acceptances",
+]
 
 ACCEPTED_FILE = "gconvbench-accepted.toml"
 _ROUNDING = 1e-9
@@ -104,6 +112,24 @@ def read_acceptances(text: str, name: str = ACCEPTED_FILE) -> tuple[Acceptance, 
         message = f"{name!r}: key 'accepted' must be written as [[accepted]] tables"
         raise UsageError(message)
     return tuple(_entry(entry, f"{name!r}, entry {i}") for i, entry in enumerate(entries, start=1))
+
+
+def load_acceptances(file: Path | None) -> tuple[Acceptance, ...]:
+    """The entries of a file; of the usual one, which need not be there, where none is named.
+
+    Raises:
+        UsageError: as `read_acceptances`, or the file cannot be read.
+    """
+    path = file or Path(ACCEPTED_FILE)
+    if path == Path(ACCEPTED_FILE) and not path.exists():
+        return ()
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        message = f"file of accepted changes {str(path)!r}: {why}; gconvbench accept writes one"
+        raise UsageError(message) from None
+    return read_acceptances(text, str(path))
 
 
 def _entry(table: object, subject: str) -> Acceptance:

@@ -213,6 +213,7 @@ def history(
     case: opt.PatternOption = None,
     implementation: opt.NamesOption = None,
     accept: opt.AcceptOption = None,
+    accepted: opt.AcceptedOption = None,
     results: opt.ResultsOption = Path("results"),
     json: Annotated[
         bool, typer.Option("--json", help="Events and series with every number, one per line.")
@@ -220,12 +221,12 @@ def history(
 ) -> int:
     """Say when each case changed over the stored runs of a machine, by how much, and what with it.
 
-    One value per run, the median over rounds; one event per commit range over all cases. Exit code
-    5 where nothing matched.
+    One value per run, the median over rounds; one event per commit range over all cases. Slowdowns
+    that the file of accepted changes has start a new level. Exit code 5 where nothing matched.
     """
     from gconvbench.cli.history import Asked, show_history
 
-    asked = Asked(machine, case or (), implementation, accept or ())
+    asked = Asked(machine, case or (), implementation, accept or (), accepted)
     return show_history(results, asked, asv=asv, json=json)
 
 

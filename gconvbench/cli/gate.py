@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gconvbench.acceptance import apply, read_acceptances
+from gconvbench.acceptance import apply, load_acceptances, read_acceptances
 from gconvbench.cli.gate_sides import Chosen, SideOptions, open_sides, this_side_alone
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.cli.run import stoppable
@@ -111,7 +111,7 @@ def _found(options: GateOptions, sides: SideOptions, results: Path) -> Compariso
         seed=options.seed,
     )
     chosen = Chosen(selection, options.implementation, method)
-    acceptances = _acceptances(Path(options.acceptances))
+    acceptances = load_acceptances(Path(options.acceptances))
     try:
         if run is not None:
             return _against_stored(options, run, chosen, results, acceptances)
@@ -198,12 +198,6 @@ def _question(options: GateOptions, sides: Sides, device: str, results: Path) ->
         implementations=sides.implementations,
         declared=sides.declared,
     )
-
-
-def _acceptances(path: Path) -> tuple[Acceptance, ...]:
-    if not path.is_file():
-        return ()
-    return read_acceptances(path.read_text("utf-8"), str(path))
 
 
 def _accepted(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from gconvbench.acceptance import accepted_levels, load_acceptances
 from gconvbench.cases import case_id, parse_descriptor
 from gconvbench.errors import ExitCode, NotMeasuredError, UsageError, nearest_match, refused_name
 from gconvbench.history import History, asv_history, changed_between, collect_series, judge_history
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from gconvbench.acceptance import AcceptedLevel
     from gconvbench.history import HistoryRun, Judged, Key, Series
     from gconvbench.records import Header, Record
 
@@ -33,29 +35,36 @@ class Asked(NamedTuple):
         cases: ids or patterns; none means all.
         implementations: names or patterns with commas; None means all.
         accepted: runs or commits at which a new level starts on purpose.
+        file: of accepted changes; None for the usual one, if it is there.
     """
 
     machine: str | None = None
     cases: Sequence[str] = ()
     implementations: str | None = None
     accepted: Sequence[str] = ()
+    file: Path | None = None
 
 
 def show_history(results: Path, asked: Asked, *, asv: Path | None, json: bool) -> int:
     """Print the history of stored runs or of asv's results; returns the exit code.
 
     Raises:
-        UsageError: no such machine, folder or accepted run.
+        UsageError: no such machine, folder, accepted run or file.
         NotMeasuredError: nothing matched.
     """
     history = _stored(results, asked.machine) if asv is None else asv_history(asv, asked.machine)
     selected = _selected(history, asked.cases, asked.implementations)
-    judged = judge_history(selected, accepted=asked.accepted)
+    levels = accepted_levels(selected, load_acceptances(asked.file))
+    own: dict[str, list[int]] = {}
+    for level in levels:
+        for name in level.series:
+            own.setdefault(name, []).append(level.index)
+    judged = judge_history(selected, accepted=asked.accepted, levels=own)
     if json:
-        for line in _json_lines(judged):
+        for line in _json_lines(judged, levels):
             print(msgspec.json.encode(line).decode())
     else:
-        print_history(judged, make_console(sys.stdout))
+        print_history(judged, make_console(sys.stdout), accepted=levels)
     return ExitCode.FINE
 
 
@@ -143,7 +152,7 @@ def _nothing_matches(what: str, word: str, values: Sequence[str]) -> str:
     )
 
 
-def _json_lines(judged: Judged) -> Iterator[dict[str, object]]:
+def _json_lines(judged: Judged, levels: Sequence[AcceptedLevel]) -> Iterator[dict[str, object]]:
     history = judged.history
     yield {
         "kind": "history",
@@ -164,6 +173,14 @@ def _json_lines(judged: Judged) -> Iterator[dict[str, object]]:
             "after": _run(after),
             "differences": changed_between(before, after),
             **msgspec.structs.asdict(event),
+        }
+    for level in levels:
+        yield {
+            "kind": "accepted",
+            "after": _run(history.runs[level.index]),
+            "reason": level.entry.reason,
+            "series": level.series,
+            "exceeding": level.exceeding,
         }
     for series in history.series:
         yield {

@@ -11,6 +11,7 @@ from gconvbench.cli.values import seconds, share
 
 __all__ = [
     "AcceptOption",
+    "AcceptedOption",
     "AsvOption",
     "AxisOption",
     "BudgetOption",
@@ -150,6 +151,10 @@ PatternOption = Annotated[
 ]
 NamesOption = Annotated[
     str | None, typer.Option("--implementation", metavar="A,B", help="Names or patterns.")
+]
+AcceptedOption = Annotated[
+    Path | None,
+    typer.Option("--accepted", metavar="FILE", help="[default: gconvbench-accepted.toml]"),
 ]
 AcceptOption = Annotated[
     list[str] | None,

@@ -4,6 +4,7 @@ Works without the rest: `find_changes` takes the logarithms of any positive figu
 and `group_changes` brings the changes of many series together by commit range.
 """
 
+from gconvbench.history.across import step_across
 from gconvbench.history.asv_results import asv_history
 from gconvbench.history.changes import FEWEST_RUNS, ChangePoint, Drift, Findings, find_changes
 from gconvbench.history.events import Event, group_changes
@@ -35,4 +36,5 @@ __all__ = [
     "group_changes",
     "judge_history",
     "logs_of",
+    "step_across",
 ]

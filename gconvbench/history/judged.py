@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +14,7 @@ from gconvbench.history.series import History, HistoryRun, Series, logs_of
 from gconvbench.records import Difference, differences, method_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["Judged", "changed_between", "judge_history"]
 
@@ -49,19 +50,28 @@ def _largest(findings: Findings) -> float:
     return max(map(abs, changes), default=0.0)
 
 
-def judge_history(history: History, *, accepted: Sequence[str] = ()) -> Judged:
+def judge_history(
+    history: History,
+    *,
+    accepted: Sequence[str] = (),
+    levels: Mapping[str, Iterable[int]] | None = None,
+) -> Judged:
     """Look for changes in every series and group them.
 
     Args:
         history: of one machine.
         accepted: runs at which a new level starts on purpose, by name or commit or the start of it.
+        levels: by the series' name, indices of runs at which it alone does so.
 
     Raises:
         UsageError: an accepted run is not there.
     """
     indices = [_index_of(history.runs, text) for text in accepted]
+    own = levels or {}
     findings = {
-        series.key.name: find_changes(logs_of(series), accepted=indices)
+        series.key.name: find_changes(
+            logs_of(series), accepted=itertools.chain(indices, own.get(series.key.name, ()))
+        )
         for series in history.series
     }
     return Judged(history=history, findings=findings, events=group_changes(findings))

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
     Indices = NDArray[np.intp]
 
-__all__ = ["peaks", "window_t"]
+__all__ = ["AFTER", "BEFORE", "peaks", "window_t"]
 
-_BEFORE = 24
-_AFTER = 12
+BEFORE = 24
+AFTER = 12
 """The windows of Perfherder, which alerts on Firefox's tests (Mozilla, *Perfherder alerts FAQ*)."""
 _FEWEST_BEFORE = 8
 _SMALLEST_SHARE = 0.5
@@ -36,10 +36,10 @@ def window_t(values: Values, sigma: float, *, fewest_after: int) -> Values:
         fewest_after: a shorter window after tells nothing.
     """
     n = len(values)
-    padded = np.pad(values, (_BEFORE, _AFTER), constant_values=np.nan)
+    padded = np.pad(values, (BEFORE, AFTER), constant_values=np.nan)
     view = np.lib.stride_tricks.sliding_window_view
-    before = trimmed(view(padded, _BEFORE)[:n])
-    after = trimmed(view(padded, _AFTER)[_BEFORE : _BEFORE + n])
+    before = trimmed(view(padded, BEFORE)[:n])
+    after = trimmed(view(padded, AFTER)[BEFORE : BEFORE + n])
     freedom = np.maximum(before.kept + after.kept - 2, 1)
     variance = (before.squares + after.squares) / freedom
     variance = np.maximum(variance, (_SMALLEST_SHARE * sigma) ** 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from gconvbench.acceptance import AcceptedLevel
     from gconvbench.history import Event, Findings, HistoryRun, Judged, Series
     from gconvbench.records import Difference
 
@@ -36,10 +38,18 @@ _LABEL = 27
 _SECONDS = "seconds"
 
 
-def print_history(judged: Judged, console: Console) -> None:
-    """What happened, by event and by series."""
+def print_history(
+    judged: Judged, console: Console, *, accepted: Sequence[AcceptedLevel] = ()
+) -> None:
+    """What happened, by event and by series.
+
+    Args:
+        judged: all of it.
+        console: where to.
+        accepted: what a reviewed file says of it, oldest first.
+    """
     console.print(Text(history_sentence(judged), style="bold"))
-    for note in _notes(judged):
+    for note in itertools.chain(_notes(judged), _accepted_notes(judged, accepted)):
         console.print(Text(note, style="dim"))
     for event in judged.events:
         _print_event(event, judged, console)
@@ -84,6 +94,18 @@ def _notes(judged: Judged) -> Iterable[str]:
     values = [value for series in judged.history.series for value in series.values]
     if count := sum(value is not None and not 0 < value < math.inf for value in values):
         yield f"{_plural(count, 'value')} left out: not positive, so without a logarithm"
+
+
+def _accepted_notes(judged: Judged, accepted: Iterable[AcceptedLevel]) -> Iterable[str]:
+    """Which slowdowns start a level of their own, and which are larger than was agreed to."""
+    for level in accepted:
+        at = _commit(judged.history.runs[level.index])
+        if level.series:
+            count = len(level.series)
+            yield f"{count} series with a new level at {at}, accepted: {level.entry.reason}"
+        if level.exceeding:
+            count = len(level.exceeding)
+            yield f"{count} series beyond what was accepted at {at}: {level.entry.reason}"
 
 
 def _print_event(event: Event, judged: Judged, console: Console) -> None:
