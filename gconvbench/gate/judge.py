@@ -436,7 +436,8 @@ def _detectable(first: Processes, screened: Screen, problem: _Problem) -> Floats
         -stdtrit(min(screened.degrees, 1e6), rule.suspect_p) * error, np.log1p(rule.suspect_shift)
     )
     last_look = np.maximum(critical * last_error, np.log1p(problem.minimum))
-    return np.expm1(np.maximum(first_look + power * error, last_look + power * last_error))
+    found = np.expm1(np.maximum(first_look + power * error, last_look + power * last_error))
+    return np.where(np.isfinite(screened.shift[: problem.cases]), found, np.nan)
 
 
 def _sizes(found: Processes) -> tuple[int, int]:

@@ -1,0 +1,171 @@
+"""`gconvbench gate` and `compare` as people type them: what ends them, and with which exit code.
+
+What a gate says of times is tested by scripted processes in `tests/unit/test_confront.py`, and once
+for real by the workflow of `tests/functional/test_ci.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from gconvbench.records import encode_line
+from gconvbench.store import list_runs, load_run
+from tests.functional.conftest import ROOT
+from tests.functional.repository import Repository
+from tests.histories import store_history
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gconvbench.records import Header
+
+ONE_JOB = ("-a", "groups=2", "-a", "channels=4", "-a", "size=6", "--implementation", "ours")
+
+
+def gconvbench(
+    folder: Path, *arguments: str, installed: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    path = f"{ROOT}{os.pathsep}{installed}"
+    variables = {"PYTHONPATH": path, "TMPDIR": str(folder), "GCONVBENCH_LOCKS": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-m", "gconvbench", *arguments],
+        cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "theirs")
+
+
+@pytest.fixture(scope="module")
+def branch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A branch with a commit of its own."""
+    found = Repository(tmp_path_factory.mktemp("gate") / "theirs")
+    found.commit("as it was")
+    found.git("checkout", "--quiet", "-b", "topic")
+    found.commit("as it is")
+    return found.folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--baseline nosuch", "baseline commit 'nosuch' is not known; allowed: main, topic"),
+        ("--baseline main --baseline-set threads=2", "exclude each other"),
+        ("--baseline-set threds=1", "did you mean 'threads'?"),
+        ("--contender-implementation ours", "belong together"),
+        ("--fail-on speed", "fail_on 'speed' is not known"),
+        ("--budget soon", "budget 'soon' is no duration"),
+        ("--pairs 1", "greater than or equal to 2"),
+        ("--config none.toml", "'none.toml' cannot be read"),
+        ("--accepted none.toml", "file of accepted changes 'none.toml'"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(branch: Path, arguments: str, words: str) -> None:
+    done = gconvbench(branch, "gate", "--device", "cpu", *ONE_JOB, *arguments.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr.splitlines()[-1]
+
+
+def test_unknown_keys_of_the_configuration_are_refused_by_name(repository: Repository) -> None:
+    repository.commit("as it was")
+    (repository.folder / "pyproject.toml").write_text("[tool.gconvbench.gate]\npears = 3\n")
+    done = gconvbench(repository.folder, "gate")
+    assert done.returncode == 2
+    assert "key 'pears' is not known; did you mean 'pairs'?" in done.stderr
+
+
+def test_without_a_baseline_nothing_passes(repository: Repository) -> None:
+    repository.commit("the very first")
+    done = gconvbench(repository.folder, "gate", "--device", "cpu", *ONE_JOB)
+    assert done.returncode == 5
+    assert "no baseline" in done.stdout.lower()
+
+
+def test_a_baseline_that_does_not_build_is_uncertain(branch: Path) -> None:
+    done = gconvbench(branch, "gate", "--device", "cpu", *ONE_JOB, "--build", "echo why; exit 7")
+    assert done.returncode == 3
+    assert "why" in done.stdout
+    assert "7" in done.stdout
+
+
+def test_a_setting_under_which_results_are_wrong_is_found_before_any_time_counts(
+    repository: Repository,
+) -> None:
+    repository.commit("as it was")
+    file = repository.folder / "src" / "ours_package.py"
+    file.write_text(
+        file.read_text().replace("import torch\n", "import os\nimport torch\n").replace(
+            "        return conv2d(", '        return float(os.environ["SCALE"]) * conv2d('
+        )
+    )  # fmt: skip
+    sides = ("--baseline-set", "SCALE=1", "--contender-set", "SCALE=1.5")
+    done = gconvbench(
+        repository.folder, "gate", *sides, "--device", "cpu", "--pairs", "2", *ONE_JOB,
+        installed=file.parent,
+    )  # fmt: skip
+    assert done.returncode == 6, done.stderr
+    assert done.stdout.startswith("1 of 1 job is wrong: ours\ng2mb1ic4")
+    assert "output has error 0.5" in done.stdout
+    assert "would have been found" not in done.stdout  # no job was compared
+
+
+@pytest.fixture
+def two_runs(tmp_path: Path) -> Path:
+    """Two stored runs of the same nine jobs, in which nothing changed."""
+    store_history(tmp_path / "results", 2)
+    return tmp_path
+
+
+def rewrite(folder: Path, change: Callable[[Header], Header], *, leave_out: str = "none") -> None:
+    """Change the newer run."""
+    path = list_runs(folder / "results")[-1]
+    run = load_run(path)
+    kept = [one for one in run.records if leave_out not in one.job.implementation]
+    lines = [encode_line(change(run.header)), *map(encode_line, kept)]
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def test_two_stored_runs_alike_are_unchanged(two_runs: Path) -> None:
+    done = gconvbench(two_runs, "compare", "latest~1", "latest")
+    assert done.returncode == 0, done.stderr
+    assert "9 unchanged" in done.stdout
+
+
+def test_a_stored_slowdown_is_only_uncertain(tmp_path: Path) -> None:
+    store_history(tmp_path / "results", 2, lambda index, _: 1.5 if index else 1.0)
+    done = gconvbench(tmp_path, "compare", "latest~1", "latest")
+    assert done.returncode == 3
+    assert "stored data can only screen" in done.stdout
+
+
+def test_what_the_newer_run_has_no_more_is_missing(two_runs: Path) -> None:
+    rewrite(two_runs, lambda header: header, leave_out="split")
+    done = gconvbench(two_runs, "compare", "latest~1", "latest")
+    assert done.returncode == 5
+    assert "missing" in done.stdout
+
+
+def test_another_machine_is_not_comparable(two_runs: Path) -> None:
+    def elsewhere(header: Header) -> Header:
+        identity = header.environment.identity | {"device_name": "another"}
+        return replace(header, environment=replace(header.environment, identity=identity))
+
+    rewrite(two_runs, elsewhere)
+    done = gconvbench(two_runs, "compare", "latest~1", "latest")
+    assert done.returncode == 4
+    assert "device_name is" in done.stdout
+
+
+def test_a_run_that_is_none_is_refused(two_runs: Path) -> None:
+    done = gconvbench(two_runs, "compare", "nosuch", "latest")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'nosuch'" in done.stderr
