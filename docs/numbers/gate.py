@@ -14,17 +14,17 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from common import machine_line
+from common import machine_line, print_table
 from noise import NOISES, SimulatedMachine
 from recorded import RecordedMachine
 
 from gconvbench.gate import judge_sides
-from gconvbench.report.console import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,10 +69,11 @@ class Scenario(NamedTuple):
     def title(self) -> str:
         """What is special about it."""
         words = [f"{self.noise} P={self.pairs}"]
-        words += [f"{self.cases} cases"] if self.cases != _CASES else []
+        is_usual = self.cases == _CASES or self.noise == _RECORDED
+        words += [] if is_usual else [f"{self.cases} cases"]
         if self.slower:
             whole = "all" if self.share == 1 else f"{self.share:.0%}"
-            words.append(f"{whole} {np.expm1(self.slower):.0%} slower")
+            words.append(f"{whole} {np.expm1(self.slower):+.0%}")
         words += [f"{self.faster:.0%} faster"] if self.faster else []
         words += ["correlated"] if self.correlation else []
         words += [f"every {self.period}th slow"] if self.period else []
@@ -213,7 +214,7 @@ def _row(scenario: Scenario, outcomes: Sequence[Outcome]) -> list[str]:
     suite = np.mean([one.suite for one in outcomes])
     return [
         scenario.title,
-        f"{alarms} of {runs:,}",
+        f"{alarms}/{runs}",
         f"{bound:.2%}",
         f"{uncertain:.1%}",
         f"{np.mean([one.extra for one in outcomes]):.2f}",
@@ -230,7 +231,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     given = parser.parse_args()
     print(machine_line())
-    rows = [["", "alarms", "bound", "uncertain", "extra", "power", "suite"]]
+    rows = [["", "alarms", "bound", "open", "extra", "power", "suite"]]
     with ProcessPoolExecutor(given.jobs) as pool:
         for scenario in SCENARIOS:
             if given.only not in scenario.title:
@@ -238,8 +239,8 @@ def main() -> None:
             runs = max(10, round(given.runs * scenario.share_of_runs))
             outcomes = list(pool.map(simulate, [scenario] * runs, range(runs), chunksize=10))
             rows.append(_row(scenario, outcomes))
-            print("  ".join(rows[-1]), flush=True)
-    print("\n".join(aligned(rows, right=range(1, 7))))
+            print(f"  done: {scenario.title}", file=sys.stderr)
+    print_table(rows)
     for cases in (_CASES, 3000):
         print(f"arithmetic of a gate of {cases:,} cases: {arithmetic_s(cases):.3f} s")
 
