@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from gconvbench.gate import Rule
     from gconvbench.gate.processes import Floats, Indices, SideName
 
-__all__ = ["SCENARIOS", "Outcome", "Scenario", "arithmetic_s", "simulate"]
+__all__ = [
+    "SCENARIOS",
+    "Outcome",
+    "Scenario",
+    "arithmetic_s",
+    "changes",
+    "judged",
+    "simulate",
+    "simulated",
+]
 
 _ANCHORS = 8
 _RECORDED = "recorded"
@@ -136,11 +145,19 @@ class Outcome(NamedTuple):
     extra: float
 
 
-def _machine(
-    scenario: Scenario, rng: np.random.Generator, effect: Floats
-) -> SimulatedMachine | RecordedMachine:
-    if scenario.noise == _RECORDED:
-        return RecordedMachine(rng, effect)
+def changes(scenario: Scenario, rng: np.random.Generator) -> Floats:
+    """What side B does to each case, log change, shape (cases,); which cases is drawn."""
+    effect = np.zeros(scenario.cases)
+    order = rng.permutation(scenario.cases)
+    slowed = order[: max(1, round(scenario.share * scenario.cases)) if scenario.slower else 0]
+    effect[slowed] = scenario.slower
+    faster = order[::-1][: round(scenario.faster * scenario.cases)]
+    effect[faster] = -np.log1p(0.05)
+    return effect
+
+
+def simulated(scenario: Scenario, rng: np.random.Generator, effect: Floats) -> SimulatedMachine:
+    """The scenario's machine with these changes, anchors behind its cases."""
     return SimulatedMachine(
         NOISES[scenario.noise],
         scenario.cases,
@@ -155,14 +172,19 @@ def _machine(
 def simulate(scenario: Scenario, seed: int, rule: Rule | None = None) -> Outcome:
     """One gate on one simulated machine, by the rule as it is or another one."""
     rng = np.random.default_rng([seed, SCENARIOS.index(scenario) if scenario in SCENARIOS else 0])
-    effect = np.zeros(scenario.cases)
-    order = rng.permutation(scenario.cases)
-    slowed = order[: max(1, round(scenario.share * scenario.cases)) if scenario.slower else 0]
-    effect[slowed] = scenario.slower
-    faster = order[::-1][: round(scenario.faster * scenario.cases)]
-    effect[faster] = -np.log1p(0.05)
-    anchors = 0 if scenario.noise == _RECORDED else _ANCHORS
-    machine = _machine(scenario, rng, effect)
+    return judged(scenario, rng, seed, rule)
+
+
+def judged(
+    scenario: Scenario, rng: np.random.Generator, seed: int, rule: Rule | None = None
+) -> Outcome:
+    """One gate; `rng` is what the machine is drawn by, `seed` the gate's own."""
+    effect = changes(scenario, rng)
+    machine: SimulatedMachine | RecordedMachine
+    if scenario.noise == _RECORDED:
+        anchors, machine = 0, RecordedMachine(rng, effect)
+    else:
+        anchors, machine = _ANCHORS, simulated(scenario, rng, effect)
 
     def measure(side: SideName, rows: Indices) -> Floats:
         return np.exp(machine.slot("A" if side == "baseline" else "B", rows))
