@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from peer_rules import PeerRule, Plan
 
-__all__ = ["Call", "interval", "ours", "peers", "sides_s"]
+__all__ = ["Call", "interval", "ours", "peers", "sides_s", "with_resamples"]
 
 SLOWDOWNS = (0.02, 0.05, 0.1, 0.2)
 PAIRS = (3, 5)
@@ -134,7 +134,8 @@ def _table(noise: str, given: argparse.Namespace, rules: Sequence[PeerRule]) -> 
     return [head, *(_row(*name, same, list(other)) for name, same, other in rows)]
 
 
-def _rules(resamples: int) -> tuple[PeerRule, ...]:
+def with_resamples(resamples: int) -> tuple[PeerRule, ...]:
+    """The other tools' rules, criterion's bootstrap with so many."""
     fewer: Callable[..., NDArray[np.bool_]] = functools.partial(criterion, resamples=resamples)
     return tuple(
         rule._replace(slower=fewer) if rule.slower is criterion else rule for rule in RULES
@@ -155,7 +156,7 @@ def main() -> None:
     print(f"slowdown of a tenth of the cases; {given.resamples:,} resamples for criterion.rs")
     for noise in given.noise:
         print()
-        print_table(_table(noise, given, _rules(given.resamples)))
+        print_table(_table(noise, given, with_resamples(given.resamples)))
 
 
 if __name__ == "__main__":

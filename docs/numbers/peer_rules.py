@@ -79,7 +79,7 @@ class PeerRule(NamedTuple):
 
 def pytest_benchmark(a_s: Floats, b_s: Floats, option: str = "median:5%") -> Bools:
     """`--benchmark-compare-fail` (pytest-benchmark 5.3, `utils.PercentageRegressionCheck`)."""
-    check = parse_compare_fail(option)
+    check = parse_compare_fail(option)  # type: ignore[no-untyped-call]
     medians_s = zip(np.median(a_s, axis=(1, 2)), np.median(b_s, axis=(1, 2)), strict=True)
     return np.array([bool(check.fails({"median": b}, {"median": a})) for a, b in medians_s])
 
