@@ -116,7 +116,7 @@ def pyperf(a_s: Floats, b_s: Floats, min_speed: float = 0.0) -> Bools:
     critical = next(value for least, value in PYPERF_CRITICAL if degrees >= least)
     change = b_s.mean(axis=1) / a_s.mean(axis=1) - 1
     is_significant = np.abs(pyperf_t(a_s, b_s)) >= critical
-    return is_significant & (change > 0) & (change * 100 >= min_speed)
+    return is_significant & (change * 100 >= min_speed)
 
 
 def criterion(a_s: Floats, b_s: Floats, resamples: int = CRITERION_RESAMPLES) -> Bools:
