@@ -25,6 +25,10 @@ SMALLEST = {
         "--gates 1 --pairs 2 --only unchanged --axis groups=2 --axis channels=8 --axis size=8",
         ("processes", "unchanged: exit code 0 from", "10 % more: exit code 1 from 0 of 0"),
     ),
+    "gate_peers": (
+        "--runs 2 --changed 1 --cases 5 --resamples 100",
+        ("A/A", "asv continuous -f 1.05", "criterion.rs", "gconvbench, P = 5"),
+    ),
     "histories": ("--histories 5 --watched 5 --timed 5", ("labelled set", "hits")),
     "allocator": ("--outputs 1 --repeat 1", ("64.0 KiB  native training", "faults")),
 }
