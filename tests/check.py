@@ -1,4 +1,8 @@
-"""All checks, for contributors and CI alike: format, lint, types, import contracts, tests."""
+"""All checks, for contributors and CI alike: format, lint, types, import contracts, tests.
+
+Tests of the package's parts share the cores, a thread each; those of whole programs, which measure
+times and end processes, have the machine to themselves.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,15 @@ import subprocess
 import sys
 import time
 
+PARTS = ("tests/unit", "tests/property")
+
 CHECKS = (
     ("format", "-m", "ruff", "format", "--check", "."),
     ("lint", "-m", "ruff", "check", "."),
     ("types", "-m", "mypy"),
     ("import contracts", "-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
-    ("tests", "-m", "pytest"),
+    ("tests of parts", "-m", "pytest", "-n", "logical", *PARTS),
+    ("tests of programs", "-m", "pytest", *(f"--ignore={part}" for part in PARTS)),
 )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # torch's threads of all workers would share the cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class Planting(NamedTuple):
@@ -19,9 +25,10 @@ class Planting(NamedTuple):
 
 
 Plantings = dict[Planting, bool]
-"""Whether each of the faults that were planted in this session was caught."""
+"""Whether each of the faults that a test planted was caught."""
 
-_PLANTINGS = pytest.StashKey[Plantings]()
+_PLANTINGS = "plantings"
+"""The property of a test's report that has them, whichever process ran it."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,16 +40,20 @@ def own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def plantings(pytestconfig: pytest.Config) -> Plantings:
+def plantings(record_property: Callable[[str, object], None]) -> Iterator[Plantings]:
     """Where a test notes what it plants, as not caught until it is."""
-    return pytestconfig.stash.setdefault(_PLANTINGS, {})
+    noted: Plantings = {}
+    yield noted
+    record_property(_PLANTINGS, [(*planting, is_caught) for planting, is_caught in noted.items()])
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line, and one more for each fault that slipped through."""
-    if plantings := config.stash.get(_PLANTINGS, {}):
+    plantings: Plantings = {}
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        for noted in dict(getattr(report, "user_properties", ())).get(_PLANTINGS, ()):
+            plantings[Planting(*noted[:-1])] = noted[-1]
+    if plantings:
         families = len({planting.family for planting in plantings})
         terminalreporter.write_line(
             f"planted faults: {len(plantings)} planted, {sum(plantings.values())} caught, "
