@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 from collections import Counter
@@ -68,7 +69,7 @@ class RunWriter:
 
     @classmethod
     def create(cls, results: Path, header: Header) -> RunWriter:
-        """Start a file for a new run; of two runs in one second the later gets a suffix."""
+        """Start a file for a new run; of two runs in one second the later gets a number."""
         folder = results / "runs" / header.machine
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -191,11 +192,12 @@ def earlier_runs(results: Path, run: Run) -> list[Run]:
     return [one for one in found if one.header.method.seed == run.header.method.seed]
 
 
-def _age(path: Path) -> tuple[str, int, str]:
+def _age(path: Path) -> tuple[str, int, str, str]:
     """Order of creation: the name's time, then the number of a run within the same second."""
     match = _NUMBERED.fullmatch(path.stem)
     name, number = (match[1], int(match[2])) if match else (path.stem, 1)
-    return name, number, path.parent.name
+    second, _, commit = name.partition("-")
+    return second, number, commit, path.parent.name
 
 
 def find_run(results: Path, reference: str) -> Path:
@@ -248,11 +250,11 @@ def _claim(folder: Path, name: str) -> Path:
 
 
 def _candidates(folder: Path, name: str) -> Iterator[Path]:
-    yield folder / f"{name}{_SUFFIX}"
-    number = 2
-    while True:
-        yield folder / f"{name}-{number}{_SUFFIX}"
-        number += 1
+    """Names with numbers above those of all runs that began in the same second."""
+    second = name.partition("-")[0]
+    taken = max((_age(path)[1] for path in folder.glob(f"{second}-*{_SUFFIX}")), default=0)
+    for number in itertools.count(taken + 1):
+        yield folder / f"{name}{f'-{number}' if number > 1 else ''}{_SUFFIX}"
 
 
 def _cannot_store(path: Path, error: OSError) -> NotMeasuredError:

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from gconvbench.errors import ExitCode, NotMeasuredError, UsageError
@@ -171,6 +172,15 @@ def test_of_two_runs_with_one_name_the_later_gets_a_suffix(tmp_path: Path) -> No
     ]  # fmt: skip
     assert [load_run(path).header.run for path in paths] == [path.stem for path in paths]
     assert [len(load_run(path).records) for path in paths] == [0, 1, 2]
+
+
+def test_of_two_commits_runs_in_one_second_the_later_made_is_the_latest(tmp_path: Path) -> None:
+    for commit in ("fff", "000", "999"):
+        header = msgspec.structs.replace(make_header(), run=f"20250101T000000Z-{commit}")
+        RunWriter.create(tmp_path, header).finish()
+    assert [path.stem for path in list_runs(tmp_path)] == [
+        "20250101T000000Z-fff", "20250101T000000Z-000-2", "20250101T000000Z-999-3",
+    ]  # fmt: skip
 
 
 def test_a_line_is_whole_on_the_disk_when_append_returns(
