@@ -118,6 +118,15 @@ def test_what_fails_costs_its_own_row(install: Callable[..., None]) -> None:
     assert sum(record.outcome == "failed" for record in table.records) == 1
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_keyboard_interrupt_ends_it(install: Callable[..., None]) -> None:
     install(lambda: signal.raise_signal(signal.SIGINT))
 
