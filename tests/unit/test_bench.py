@@ -24,7 +24,7 @@ from gconvbench.runner import device_lock
 from tests.fakes import SMALL, make_plan, make_record, make_records, make_run, make_timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TINY = Case(groups=2, in_channels=2, out_channels=2, height=4, width=4)
 QUICK: dict[str, Any] = {"device": "cpu", "target": 0.5, "threads": 1}
