@@ -94,7 +94,7 @@ def gate(
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            "--fail-on", metavar="NOTE", help="accuracy, memory, dispatch or new; repeatable."
+            "--fail-on", metavar="NOTE", help="accuracy, memory or new; repeatable."
         ),
     ] = None,
     accepted: Annotated[

@@ -21,6 +21,8 @@ __all__ = ["Decided", "Estimates", "decide", "hodges_lehmann", "holm", "mann_whi
 
 _Z_95 = 1.96
 _Z_ONE_SIDED_95 = 1.645
+_FEWEST = 2
+"""Processes of a side without which nothing is said."""
 
 
 class Estimates(NamedTuple):
@@ -76,8 +78,8 @@ class _Family:
         self._minimum = minimum
 
     def judge(self, look: _Look, alpha: float, decided: Decided, *, is_last: bool) -> None:
-        """Confirm, drop, or leave open."""
-        if not self.open:
+        """Confirm, drop, or leave open; what lacks a time in some process stays open."""
+        if not self.open or not look.is_judgeable:
             return
         at = look.positions(self.open)
         corrected, plain = look.corrected.at(at), look.plain.at(at)
@@ -91,9 +93,12 @@ class _Family:
         is_confirmed = is_small & (shift > least) & (bare > least)
         is_small_at_most = shift + _Z_ONE_SIDED_95 * estimates.standard_error < least
         is_futile = (p > look.rule.doubt_p) | (shift < least) if is_last else p > look.rule.futile_p
-        is_dropped = ~is_confirmed & (is_small_at_most | is_futile)
+        is_whole = np.isfinite(np.concatenate(corrected, axis=1).sum(axis=1))
+        is_dropped = is_whole & ~is_confirmed & (is_small_at_most | is_futile)
         sizes = (corrected[0].shape[1], corrected[1].shape[1])
         for i, row in enumerate(self.open):
+            if not is_whole[i]:
+                continue
             adjusted = min(1.0, float(p[i]) * self.size)
             ends = (float(one[i]) for one in estimates)
             decided.estimates[row] = (*ends, adjusted, *sizes)
@@ -122,15 +127,19 @@ class _Look:
     def __init__(self, found: Processes, controls: int, rule: Rule, *, subtract: bool) -> None:
         self._position = {int(row): i for i, row in enumerate(found.rows)}
         self.rule = rule
-        n = found.baseline.shape[1]
-        y = np.concatenate([found.baseline, found.contender], axis=1)
-        self.plain = _Sides(found.baseline, found.contender)
+        sides = _Sides(found.baseline, found.contender)
         self._common: tuple[Floats, Floats] | None = None
-        self.corrected = self.plain
         if subtract and controls:
-            common = common_part(y[:controls])
-            self._common = (common[:n], common[n:])
-            self.corrected = _Sides(found.baseline - common[:n], found.contender - common[n:])
+            n = found.baseline.shape[1]
+            common = common_part(np.concatenate(sides, axis=1)[:controls])
+            is_known = ~np.isnan(common)  # a process that ended early may lack all controls
+            sides = _Sides(sides.baseline[:, is_known[:n]], sides.contender[:, is_known[n:]])
+            self._common = (common[:n][is_known[:n]], common[n:][is_known[n:]])
+        self.plain = self.corrected = sides
+        if self._common:
+            baseline, contender = self._common
+            self.corrected = _Sides(sides.baseline - baseline, sides.contender - contender)
+        self.is_judgeable = min(side.shape[1] for side in sides) >= _FEWEST
 
     def positions(self, rows: list[int]) -> list[int]:
         return [self._position[row] for row in rows]

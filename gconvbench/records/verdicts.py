@@ -91,7 +91,6 @@ FINDING_KINDS: dict[str, Kind] = {
 """What is true of the comparison as a whole; there may be any number."""
 
 FAILABLE: dict[str, ExitCode] = {
-    "dispatch": ExitCode.SLOWER,
     "accuracy": ExitCode.WRONG,
     "memory": ExitCode.SLOWER,
     "new": ExitCode.NOT_MEASURED,

@@ -155,7 +155,7 @@ def test_an_entry_of_all_kinds_accepts_what_can_be_accepted(kind: str) -> None:
     assert kinds(found)[1] == ([] if kind in ACCEPTABLE else ["acceptance_unused"])
 
 
-@pytest.mark.parametrize("kind", ["dispatch", "accuracy", "memory"])
+@pytest.mark.parametrize("kind", ["accuracy", "memory"])
 def test_a_note_is_accepted_and_no_longer_fails(kind: str) -> None:
     note = Finding(kind, "from a to b")
     found = make_comparison([make_verdict(notes=(note,))], fail_on=(kind,))

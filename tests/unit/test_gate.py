@@ -11,6 +11,8 @@ from gconvbench.gate.decide import hodges_lehmann, holm, mann_whitney
 from gconvbench.gate.processes import common_part, gather, is_refused, level
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from gconvbench.gate.processes import Floats, Indices, SideName
 
 
@@ -31,6 +33,18 @@ class Machine:
         levels = self.rng.normal(0.0, 0.01, rows.size) + common
         levels += self.changes[rows] * (side == "contender")
         return np.asarray(np.exp(levels[:, None] + self.rng.normal(0.0, 0.01, (rows.size, 30))))
+
+    def without(self, row: int, slots: Sequence[int]) -> Callable[[SideName, Indices], Floats]:
+        """Its processes, of which some end before they have measured a row."""
+
+        def measure(side: SideName, rows: Indices) -> Floats:
+            slot = len(self.started)
+            times_s = self(side, rows)
+            if slot in slots:
+                times_s[rows == row] = np.nan
+            return times_s
+
+        return measure
 
 
 class Broke:
@@ -88,6 +102,20 @@ def test_what_the_budget_cannot_afford_is_not_reached() -> None:
     found = judge_sides(machine, 60, pairs=5, budget=Broke())
     assert found.cases[7].word == "not_reached"
     assert found.processes == (5, 5)
+
+
+def test_a_suspect_that_lacks_a_time_in_the_second_look_is_not_called_unchanged() -> None:
+    machine = Machine(60, {7: 0.1})
+    found = judge_sides(machine.without(7, slots=range(20, 40)), 60, pairs=5)
+    assert found.cases[7].word == "uncertain"
+    assert np.isfinite([found.cases[7].low, found.cases[7].high]).all()
+
+
+def test_a_process_without_controls_is_left_out() -> None:
+    machine = Machine(2, {0: 0.1})
+    anchors_of_one_process = machine.without(1, slots=[17])
+    found = judge_sides(anchors_of_one_process, 1, pairs=5, anchors=1)
+    assert [case.word for case in found.cases] == ["slower"]
 
 
 def test_stored_data_can_only_screen() -> None:
