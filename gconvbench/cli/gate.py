@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gconvbench.acceptance import apply, load_acceptances, read_acceptances
-from gconvbench.cli.gate_sides import Chosen, SideOptions, open_sides, this_side_alone
+from gconvbench.acceptance import apply, load_acceptances
+from gconvbench.cli.gate_sides import (
+    Chosen,
+    SideOptions,
+    accepted_before,
+    open_sides,
+    this_side_alone,
+)
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.cli.run import stoppable
 from gconvbench.cli.selection import select
@@ -31,7 +37,6 @@ from gconvbench.runner import device_lock
 from gconvbench.runner.checkout import (
     NoBaselineError,
     NotBuiltError,
-    file_at,
     is_ancestor,
 )
 from gconvbench.runner.confront import confront
@@ -117,8 +122,9 @@ def _found(options: GateOptions, sides: SideOptions, results: Path) -> Compariso
             return _against_stored(options, run, chosen, results, acceptances)
         with open_sides(options, sides, chosen) as opened, device_lock(device):
             _tell(opened.note)
+            before = accepted_before(opened, options.acceptances)
             found = confront(_question(options, opened, device, results), tell=_tell)
-            return _accepted(found, acceptances, opened, options.acceptances)
+            return _accepted(found, acceptances, opened, before)
     except NoBaselineError as error:
         return _nothing(options, device, Finding("no_baseline", str(error)))
     except NotBuiltError as error:
@@ -156,9 +162,10 @@ def _against_stored(
         except (UsageError, NotMeasuredError) as error:
             opened = this_side_alone(chosen)
             why_not = f"the stored run's side cannot be measured again: {error}"
+        before = accepted_before(opened, options.acceptances)
         question = _question(options, opened, device, results)
         found = confront_stored(question, Stored(run, why_not), tell=_tell)
-        return _accepted(found, acceptances, opened, options.acceptances)
+        return _accepted(found, acceptances, opened, before)
 
 
 def _commit_of(run: Run) -> str:
@@ -201,14 +208,13 @@ def _question(options: GateOptions, sides: Sides, device: str, results: Path) ->
 
 
 def _accepted(
-    found: Comparison, acceptances: Sequence[Acceptance], sides: Sides, name: str
+    found: Comparison,
+    acceptances: Sequence[Acceptance],
+    sides: Sides,
+    before: tuple[Acceptance, ...],
 ) -> Comparison:
     """With what was accepted since the baseline; what that has accepted is in its times already."""
     repository = sides.repository
-    before: tuple[Acceptance, ...] = ()
-    if repository is not None:
-        text = file_at(repository, sides.baseline_commit, name)
-        before = read_acceptances(text, f"{name} of the baseline") if text else ()
     return apply(
         found,
         acceptances,

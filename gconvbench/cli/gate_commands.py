@@ -93,9 +93,7 @@ def gate(
     ] = None,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option(
-            "--fail-on", metavar="NOTE", help="accuracy, memory or new; repeatable."
-        ),
+        typer.Option("--fail-on", metavar="NOTE", help="accuracy, memory or new; repeatable."),
     ] = None,
     accepted: Annotated[
         Path | None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from gconvbench.acceptance import read_acceptances
 from gconvbench.cases import case_id
 from gconvbench.cli.selection import select
 from gconvbench.errors import UsageError
@@ -20,6 +21,7 @@ from gconvbench.runner.checkout import (
     Baseline,
     checkout,
     default_baseline,
+    file_at,
     is_dirty,
     resolve,
     top_of,
@@ -31,12 +33,13 @@ from gconvbench.switches import parse_switch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from gconvbench.acceptance import Acceptance
     from gconvbench.cli.selection import Selection
     from gconvbench.gate_options import GateOptions
     from gconvbench.protocol import Description, Ready
     from gconvbench.records import Method
 
-__all__ = ["Chosen", "SideOptions", "Sides", "open_sides", "this_side_alone"]
+__all__ = ["Chosen", "SideOptions", "Sides", "accepted_before", "open_sides", "this_side_alone"]
 
 
 class SideOptions(NamedTuple):
@@ -134,6 +137,26 @@ def this_side_alone(chosen: Chosen) -> Sides:
     """What is here and nothing beside it, where the baseline is a stored run alone."""
     side = _asked(Side(what="this working tree"), chosen)
     return Sides(side, side)
+
+
+def accepted_before(sides: Sides, name: str) -> tuple[Acceptance, ...]:
+    """What the baseline's version of the file has.
+
+    Raises:
+        UsageError: the file lies outside the repository, or that version of it cannot be read.
+    """
+    path = Path(name).resolve()
+    if sides.repository is None or not path.is_file():
+        return ()
+    top = sides.repository.resolve()
+    if not path.is_relative_to(top):
+        message = (
+            f"file of accepted changes {name!r} lies outside the repository, so that what the "
+            "baseline had accepted is not known; move it there"
+        )
+        raise UsageError(message)
+    text = file_at(top, sides.baseline_commit, path.relative_to(top).as_posix())
+    return read_acceptances(text, f"{name} of the baseline") if text else ()
 
 
 @contextmanager

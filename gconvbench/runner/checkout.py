@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -119,60 +121,90 @@ def is_ancestor(repository: Path, older: str, newer: str) -> bool:
 
 
 def file_at(repository: Path, commit: str, path: str) -> str | None:
-    """A file's text in a commit; None where it is not there."""
+    """A file's text in a commit, its path from the top; None where it is not there.
+
+    Raises:
+        NotMeasuredError: git cannot tell.
+    """
     try:
+        if not _git(repository, "ls-tree", "--name-only", commit, "--", path):
+            return None
         return _git(repository, "show", f"{commit}:{path}")
-    except _GitError:
-        return None
+    except _GitError as error:
+        message = f"{path!r} of commit {commit[:10]} cannot be read: {error}"
+        raise NotMeasuredError(message) from None
 
 
 @contextlib.contextmanager
-def checkout(repository: Path, commit: str, *, build: str | None = None) -> Iterator[Path]:
+def checkout(
+    repository: Path,
+    commit: str,
+    *,
+    build: str | None = None,
+    build_timeout_s: float = _BUILD_TIMEOUT_S,
+) -> Iterator[Path]:
     """A detached worktree of a commit for the block; it vanishes whatever happens.
 
     Args:
         repository: the working tree whose repository has the commit.
         commit: which.
         build: a shell command that is run in it first.
+        build_timeout_s: how long that may take.
 
     Raises:
-        NotBuiltError: the command failed.
+        NotBuiltError: the command failed, or did not end in time.
         NotMeasuredError: git could not make it.
     """
-    _git(repository, "worktree", "prune")  # what an earlier, killed gate has left
+    with contextlib.suppress(_GitError):
+        _git(repository, "worktree", "prune")  # what an earlier, killed gate has left
     with tempfile.TemporaryDirectory(prefix="gconvbench-") as folder:
         tree = Path(folder).resolve() / "baseline"
         try:
-            _git(repository, "worktree", "add", "--detach", "--quiet", str(tree), commit)
-        except _GitError as error:
-            message = f"commit {commit[:10]} cannot be checked out: {error}"
-            raise NotMeasuredError(message) from None
-        try:
-            if (tree / ".gitmodules").is_file():
-                _git(tree, "submodule", "update", "--init", "--recursive", "--quiet")
+            try:
+                _fill(repository, tree, commit)
+            except _GitError as error:
+                message = f"commit {commit[:10]} cannot be checked out: {error}"
+                raise NotMeasuredError(message) from None
             if build:
-                _build(tree, build)
+                _build(tree, build, build_timeout_s)
             yield tree
         finally:
             with contextlib.suppress(_GitError):
                 _git(repository, "worktree", "remove", "--force", str(tree))
 
 
-def _build(tree: Path, command: str) -> None:
-    done = subprocess.run(  # noqa: S602 (a person's own build command, in a shell as they wrote it)
+def _fill(repository: Path, tree: Path, commit: str) -> None:
+    """The commit's files, with those of its submodules; large ones may take long to arrive."""
+    add = ("worktree", "add", "--detach", "--quiet", str(tree), commit)
+    _git(repository, *add, timeout_s=_BUILD_TIMEOUT_S)
+    if (tree / ".gitmodules").is_file():
+        update = ("submodule", "update", "--init", "--recursive", "--quiet")
+        _git(tree, *update, timeout_s=_BUILD_TIMEOUT_S)
+
+
+def _build(tree: Path, command: str, timeout_s: float) -> None:
+    """Run it to its end; what it has started ends with it, whatever happens."""
+    with subprocess.Popen(  # noqa: S602 (a person's own command, in a shell as they wrote it)
         command,
         cwd=tree,
         shell=True,
-        check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        timeout=_BUILD_TIMEOUT_S,
-    )
-    if done.returncode:
-        words = done.stdout.strip().splitlines() or ["it said nothing"]
-        message = f"build command {command!r} failed with status {done.returncode}: {words[-1]}"
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            message = f"build command {command!r} did not end within {timeout_s:g} s"
+            raise NotBuiltError(message) from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode:
+        words = said.strip().splitlines() or ["it said nothing"]
+        message = f"build command {command!r} failed with status {process.returncode}: {words[-1]}"
         raise NotBuiltError(message)
 
 
@@ -180,7 +212,7 @@ class _GitError(Exception):
     """What git said when it failed."""
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def _git(folder: Path, *arguments: str, timeout_s: float = _TIMEOUT_S) -> str:
     try:
         done = subprocess.run(  # noqa: S603
             ["git", *arguments],  # noqa: S607 (whatever git the user has)
@@ -189,8 +221,11 @@ def _git(folder: Path, *arguments: str) -> str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
         )
+    except subprocess.TimeoutExpired:
+        message = f"git {arguments[0]} did not end within {timeout_s:g} s"
+        raise _GitError(message) from None
     except OSError as error:
         message = f"git cannot be started: {error.strerror}"
         raise UsageError(message) from None

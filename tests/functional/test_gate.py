@@ -83,6 +83,18 @@ def test_unknown_keys_of_the_configuration_are_refused_by_name(repository: Repos
     assert "key 'pears' is not known; did you mean 'pairs'?" in done.stderr
 
 
+def test_a_file_of_accepted_changes_outside_the_repository_is_refused(
+    branch: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "accepted.toml"
+    outside.write_text("")
+    done = gconvbench(
+        branch, "gate", "--device", "cpu", *ONE_JOB, "--accepted", str(outside)
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "lies outside the repository" in done.stderr.splitlines()[-1]
+
+
 def test_without_a_baseline_nothing_passes(repository: Repository) -> None:
     repository.commit("the very first")
     done = gconvbench(repository.folder, "gate", "--device", "cpu", *ONE_JOB)

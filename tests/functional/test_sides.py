@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gconvbench.cli.gate_sides import Sides, accepted_before
 from gconvbench.errors import NotMeasuredError, UsageError
 from gconvbench.planning import GATE_SAMPLES, gate_method
 from gconvbench.records import Job, Plan, PlannedCase
@@ -23,6 +24,7 @@ from gconvbench.runner.checkout import (
     is_ancestor,
     resolve,
 )
+from gconvbench.runner.question import QuestionSide
 from gconvbench.runner.side import Side
 from gconvbench.runner.slots import MeasuredSide, ask
 from gconvbench.store import load_run
@@ -196,6 +198,65 @@ def test_a_build_command_runs_in_the_checkout_and_may_fail(repository: Repositor
     ):
         pass
     assert repository.git("worktree", "list").count("\n") == 0
+
+
+def test_a_build_that_does_not_end_is_ended_with_all_that_it_started(
+    repository: Repository, tmp_path: Path
+) -> None:
+    commit = repository.commit("first")
+    with (
+        pytest.raises(NotBuiltError, match="did not end within"),
+        checkout(
+            repository.folder, commit, build=f"sleep 300 & echo $! > {tmp_path}/child; wait",
+            build_timeout_s=0.5,
+        ),
+    ):  # fmt: skip
+        pass
+    child = int((tmp_path / "child").read_text())
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert repository.git("worktree", "list").count("\n") == 0
+
+
+def test_submodules_that_cannot_be_had_are_told_in_one_line(repository: Repository) -> None:
+    (repository.folder / ".gitmodules").write_text(
+        '[submodule "gone"]\n\tpath = gone\n\turl = file:///none/gone.git\n'
+    )
+    head = repository.commit("first")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{head},gone")
+    repository.git("commit", "-q", "-m", "with a submodule")
+    with (
+        pytest.raises(NotMeasuredError, match="cannot be checked out"),
+        checkout(repository.folder, repository.git("rev-parse", "HEAD")),
+    ):
+        pass
+    assert repository.git("worktree", "list").count("\n") == 0
+
+
+ACCEPTED = """
+[[accepted]]
+cases = "*"
+implementations = "ours"
+kinds = ["slower"]
+from = "aaaa"
+to = "bbbb"
+largest_change = 0.5
+reason = "exactness costs"
+expires = 2099-01-01
+"""
+
+
+@pytest.mark.parametrize("name", ["accepted.toml", "../accepted.toml", "{top}/accepted.toml"])
+def test_what_the_baseline_had_accepted_is_found_from_anywhere(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (repository.folder / "accepted.toml").write_text(ACCEPTED)
+    commit = repository.commit("accepted already")
+    monkeypatch.chdir(repository.folder / ("src" if name.startswith("..") else "."))
+    side = QuestionSide(Side(what="any"), METHOD, lambda _: (), {})
+    sides = Sides(side, side, repository=repository.folder, baseline_commit=commit)
+    found = accepted_before(sides, name.format(top=repository.folder))
+    assert [one.reason for one in found] == ["exactness costs"]
 
 
 def test_the_default_baseline_is_where_the_branch_left_main(repository: Repository) -> None:
