@@ -37,7 +37,7 @@ _CASES_FROM = ("sweep", "cases", "case")
 
 _Text = Annotated[str | None, Meta(description="text in quotes")]
 _Texts = Annotated[tuple[str, ...], Meta(description="a list of texts, such as ['a', 'b']")]
-_Pairs = Annotated[int, Meta(ge=1, le=1000, description="a whole number from 1 to 1000")]
+_Pairs = Annotated[int, Meta(ge=2, le=1000, description="a whole number from 2 to 1000")]
 _Share = Annotated[float, Meta(gt=0, lt=1, description="a share between 0 and 1, such as 0.02")]
 _Shares = Annotated[
     dict[str, Annotated[float, Meta(gt=0, lt=1)]],

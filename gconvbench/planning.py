@@ -148,8 +148,13 @@ def chosen_implementations(text: str, known: Sequence[Description]) -> tuple[str
     Raises:
         UsageError: a name that is not known, or whose module cannot be used.
     """
-    words = [word.strip() for word in text.split(",")]
+    words = split_words(text)
     return tuple(dict.fromkeys(name for word in words for name in _meant(word, known)))
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """What stands between the commas of `--implementation`."""
+    return tuple(word.strip() for word in text.split(","))
 
 
 def _meant(word: str, known: Sequence[Description]) -> Sequence[str]:

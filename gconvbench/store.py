@@ -23,7 +23,16 @@ from gconvbench.records import SCHEMA, Footer, Header, Job, Line, Record, decode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Run", "RunWriter", "earlier_runs", "find_run", "latest_runs", "list_runs", "load_run"]
+__all__ = [
+    "Run",
+    "RunWriter",
+    "earlier_runs",
+    "find_run",
+    "is_latest",
+    "latest_runs",
+    "list_runs",
+    "load_run",
+]
 
 _SUFFIX = ".jsonl"
 _NUMBERED = re.compile(r"([^-]+-[^-]+)-(\d{1,9})")
@@ -200,8 +209,18 @@ def _age(path: Path) -> tuple[str, int, str, str]:
     return second, number, commit, path.parent.name
 
 
-def find_run(results: Path, reference: str) -> Path:
+def is_latest(reference: str) -> bool:
+    """Whether this names a run by its age: `latest`, `latest~1`."""
+    return _LATEST.fullmatch(reference) is not None
+
+
+def find_run(results: Path, reference: str, *, with_gates: bool = True) -> Path:
     """The run meant by a path, `latest`, `latest~1`, or a run's name or the start of it.
+
+    Args:
+        results: where runs are stored.
+        reference: which.
+        with_gates: whether it may be a side of a gate.
 
     Raises:
         UsageError: no such run, or more than one.
@@ -209,9 +228,10 @@ def find_run(results: Path, reference: str) -> Path:
     with contextlib.suppress(OSError, ValueError):  # too long, or not a path at all
         if Path(reference).is_file():
             return Path(reference)
-    runs = list_runs(results)
+    runs = [path for path in list_runs(results) if with_gates or not _is_of_gate(path)]
     if not runs:
-        message = f"no stored runs under {str(results / 'runs')!r}; `gconvbench run` makes one"
+        kind = "stored runs" if with_gates else "stored runs but those of gates"
+        message = f"no {kind} under {str(results / 'runs')!r}; `gconvbench run` makes one"
         raise UsageError(message)
     if match := _LATEST.fullmatch(reference):
         return _back(runs, reference, int(match[1] or 0))
@@ -223,6 +243,13 @@ def find_run(results: Path, reference: str) -> Path:
         message = f"run {reference!r} could be any of {', '.join(path.stem for path in named[:5])}"
         raise UsageError(message)
     raise UsageError(refused_name("run", reference[:100], ["latest", *(p.stem for p in runs[-5:])]))
+
+
+def _is_of_gate(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as lines:
+        header = _decoded(next(lines, b""))
+        return isinstance(header, Header) and header.gate_side is not None
+    return False
 
 
 def _back(runs: list[Path], reference: str, steps: int) -> Path:

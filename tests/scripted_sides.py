@@ -48,6 +48,8 @@ class ScriptedSide:
         error: of every result.
         peak_bytes: of every launch.
         names: layers' names by case.
+        words: the implementations that it is asked for.
+        problems: why implementations that it has cannot be used.
         wall_s: how long a process takes.
     """
 
@@ -61,6 +63,8 @@ class ScriptedSide:
     error: float = 1e-7
     peak_bytes: int = 1 << 20
     names: dict[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ("default",)
+    problems: dict[str, str] = field(default_factory=dict)
     torch: str = "2.13.0"
     commit: str = "1a2b3c4d5e6f" + 28 * "0"
 
@@ -75,7 +79,7 @@ class ScriptedSide:
         described = tuple(
             Description(name, "", ("conv",), "test", is_under_test=name in self.under_test)
             for name in known
-        )
+        ) + tuple(Description(name, "", (), "test", why) for name, why in self.problems.items())
         return Ready(environment, "box-1", described)
 
     def record(self, job: Job, number: int, rng: np.random.Generator) -> Record:
@@ -135,6 +139,7 @@ class TwoSides:
                 METHOD,
                 lambda _: (),
                 script.names | {job.case: script.names.get(job.case, "") for job in script.jobs},
+                script.words,
             )
             for name, script in self.scripts.items()
         }

@@ -42,7 +42,7 @@ from gconvbench.runner.checkout import (
 from gconvbench.runner.confront import confront
 from gconvbench.runner.confront_stored import confront_stored
 from gconvbench.runner.question import Question, Stored
-from gconvbench.store import find_run, list_runs, load_run
+from gconvbench.store import find_run, is_latest, load_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,15 +134,20 @@ def _found(options: GateOptions, sides: SideOptions, results: Path) -> Compariso
 def _stored_baseline(name: str | None, results: Path) -> Run | None:
     """The stored run that is meant by a file, `latest` or `latest~1`; None for a commit.
 
+    The latest is one that stands for itself: the contender of an earlier gate may be what failed.
+
     Raises:
-        NoBaselineError: there are no stored runs.
+        NoBaselineError: there is no such run.
+        UsageError: the file is none.
     """
-    if name is None or not (name.startswith("latest") or Path(name).is_file()):
+    if name is None or not (is_latest(name) or Path(name).is_file()):
         return None
-    if not Path(name).is_file() and not list_runs(results):
-        message = f"no stored runs under {str(results / 'runs')!r}; gconvbench run makes one"
-        raise NoBaselineError(message)
-    return load_run(find_run(results, name))
+    try:
+        return load_run(find_run(results, name, with_gates=False))
+    except UsageError as error:
+        if Path(name).is_file():
+            raise
+        raise NoBaselineError(str(error)) from None
 
 
 def _against_stored(
@@ -164,7 +169,8 @@ def _against_stored(
             why_not = f"the stored run's side cannot be measured again: {error}"
         before = accepted_before(opened, options.acceptances)
         question = _question(options, opened, device, results)
-        found = confront_stored(question, Stored(run, why_not), tell=_tell)
+        sweeps = () if options.axes else chosen.selection.sweeps
+        found = confront_stored(question, Stored(run, why_not, sweeps), tell=_tell)
         return _accepted(found, acceptances, opened, before)
 
 

@@ -15,7 +15,7 @@ from gconvbench.acceptance import read_acceptances
 from gconvbench.cases import case_id
 from gconvbench.cli.selection import select
 from gconvbench.errors import UsageError
-from gconvbench.planning import ALL, DEFAULT, chosen_implementations
+from gconvbench.planning import ALL, DEFAULT, chosen_implementations, split_words
 from gconvbench.records import Job
 from gconvbench.runner.checkout import (
     Baseline,
@@ -265,12 +265,14 @@ def _asked(side: Side, chosen: Chosen, selection: Selection | None = None) -> Qu
         names = _names(chosen.implementation, ready.implementations)
         return tuple(Job(case, name) for case, _ in cases for name in names)
 
-    return QuestionSide(side, chosen.method, jobs_of, dict(cases))
+    return QuestionSide(
+        side, chosen.method, jobs_of, dict(cases), split_words(chosen.implementation)
+    )
 
 
 def _names(text: str, known: Sequence[Description]) -> tuple[str, ...]:
     """What this side has of what is asked for; what the other side alone has is new or missing."""
-    words = [word.strip() for word in text.split(",")]
+    words = split_words(text)
     usable = [one.name for one in known if not one.problem]
     there = [word for word in words if word in {DEFAULT, ALL} or fnmatch.filter(usable, word)]
     return chosen_implementations(",".join(there), known) if there else ()

@@ -321,7 +321,7 @@ def _confirmed(
 
 
 def _anchors_moved(anchors: SuiteShift | None, problem: _Problem, measure: Measure | None) -> bool:
-    """Whether the anchors changed between the sides, asked twice where they can be measured."""
+    """Whether the anchors changed between the sides, asked twice where that is possible."""
     if not _is_suspicious(anchors, problem.rule):
         return False
     if measure is None:
@@ -331,7 +331,9 @@ def _anchors_moved(anchors: SuiteShift | None, problem: _Problem, measure: Measu
         gather(measure, rows, pairs=rule.looks[0], rule=rule, rng=problem.rng),
         np.arange(rows.size),
     )
-    assert anchors is not None and again is not None  # noqa: S101, PT018 (it was suspicious)
+    assert anchors is not None  # noqa: S101 (it was suspicious)
+    if again is None:  # the time was spent, or processes died
+        return True
     return (again.ratio > 1) == (anchors.ratio > 1) and _is_suspicious(again, rule)
 
 

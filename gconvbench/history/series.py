@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -92,25 +93,28 @@ def collect_series(stored: Iterable[tuple[Header, Sequence[Record]]]) -> History
     """Bring the runs of one machine together.
 
     A run's value is the median over rounds of the medians within the rounds, none where any round
-    went wrong. Runs without times, and those whose method measures another quantity than the newest
-    one, are left out and counted.
+    went wrong. Left out and counted are runs without times, those whose method measures another
+    quantity than the newest one, and the sides of gates: their code may never have been merged, and
+    a baseline's is older than its time.
 
     Args:
         stored: header and records of each run, oldest first; read one after the other.
     """
-    left_out: dict[str, int] = {}
+    left_out = Counter[str]()
     found: list[tuple[Header, dict[Key, float]]] = []
     machine = ""
     for header, records in stored:
         machine = header.machine
-        if values := _values(records):
+        if header.gate_side:
+            left_out["sides of gates"] += 1
+        elif values := _values(records):
             found.append((header, values))
         else:
-            left_out["no times in them"] = left_out.get("no times in them", 0) + 1
+            left_out["no times in them"] += 1
     same = []
     for header, values in found:
         if why := _other_quantity(header.method, found[-1][0].method):
-            left_out[why] = left_out.get(why, 0) + 1
+            left_out[why] += 1
         else:
             same.append((header, values))
     keys = sorted({key for _, values in same for key in values})
@@ -119,7 +123,7 @@ def collect_series(stored: Iterable[tuple[Header, Sequence[Record]]]) -> History
         machine=machine,
         runs=tuple(_run(header) for header, _ in same),
         series=tuple(series),
-        left_out=left_out,
+        left_out=dict(left_out),
     )
 
 

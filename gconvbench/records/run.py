@@ -102,6 +102,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
         device: `cpu`, `cuda` or `cuda:1`.
         machine: the folder's name.
         start_s: how long the first worker took to start, import of torch and all.
+        gate_side: of which side of a gate it is; None for a run of its own.
         schema: what a reader must understand.
     """
 
@@ -113,6 +114,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
     device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|cuda(:[0-9]{1,3})?)$")]
     machine: str
     start_s: float | None = None
+    gate_side: Literal["baseline", "contender"] | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
@@ -19,21 +20,22 @@ from gconvbench.comparing import (
     pair_up,
     with_judgement,
 )
-from gconvbench.errors import UsageError
+from gconvbench.errors import UsageError, refused_name
 from gconvbench.gate import judge_sides
+from gconvbench.planning import ALL, DEFAULT
 from gconvbench.records import Comparison, Finding, Plan, PlannedCase, SideFacts
 from gconvbench.runner.gating import Session, TimeBudget
 from gconvbench.runner.slots import Asked, MeasuredSide, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gconvbench.gate import Judgement, Rule
     from gconvbench.gate.processes import Budget, Floats, SideName
     from gconvbench.records import Job, JobVerdict, Record
     from gconvbench.runner.question import Question
 
-__all__ = ["Meeting", "anchors_of", "confront"]
+__all__ = ["Meeting", "anchors_of", "confront", "refuse_unknown", "unusable"]
 
 _SIDES: tuple[SideName, ...] = ("baseline", "contender")
 
@@ -63,7 +65,7 @@ def confront(question: Question, *, tell: Callable[[str], object] = str) -> Comp
     start = time.monotonic()
     tell("asking both sides what they have")
     asked = {name: _ask(name, question) for name in _SIDES}
-    _refuse_unknown(asked)
+    refuse_unknown(question, asked)
     if question.is_about_code:
         asked = _under_test(asked)
     stopping = other_environment(
@@ -84,7 +86,7 @@ def confront(question: Question, *, tell: Callable[[str], object] = str) -> Comp
     judgement = judge_sides(
         session.measure, len(meeting.rows), pairs=question.pairs, **meeting.how(session)
     )
-    return meeting.conclude(judgement, session)
+    return meeting.conclude(judgement, session, findings=unusable(asked))
 
 
 class Meeting:
@@ -214,16 +216,43 @@ def _ask(name: SideName, question: Question) -> Asked:
     return ask(of_side.side, question.device, of_side.method, of_side.jobs_of)
 
 
-def _refuse_unknown(asked: Mapping[SideName, Asked]) -> None:
-    """Let pass what at least one side has something of.
+def refuse_unknown(
+    question: Question, asked: Mapping[SideName, Asked], stored: Iterable[str] = ()
+) -> None:
+    """Let pass what at least one side has of each word.
+
+    Args:
+        question: which implementations are asked for.
+        asked: what the sides have.
+        stored: names in a stored run that stands for a side.
 
     Raises:
-        UsageError: none of the implementations asked for is known to either side.
+        UsageError: an implementation asked for is known to no side, or can be used on none.
     """
-    if not any(found.reasons for found in asked.values()):
-        known = {one.name for found in asked.values() for one in found.ready.implementations}
-        message = f"neither side has what --implementation names; known: {', '.join(sorted(known))}"
+    described = [one for found in asked.values() for one in found.ready.implementations]
+    usable = {one.name for one in described if not one.problem} | set(stored)
+    for word in (*question.baseline.words, *question.contender.words):
+        if word in {ALL, DEFAULT} or fnmatch.filter(usable, word):
+            continue
+        if problem := next((one.problem for one in described if one.name == word), ""):
+            message = f"implementation {word!r} cannot be used on any side: {problem}"
+            raise UsageError(message)
+        refused = refused_name("implementation", word, [*sorted(usable), DEFAULT, ALL])
+        message = f"no side has what --implementation names: {refused}"
         raise UsageError(message)
+
+
+def unusable(asked: Mapping[SideName, Asked]) -> list[Finding]:
+    """A warning for each implementation that has a problem on every side: nothing measures it."""
+    by_side = [
+        {one.name: one.problem for one in found.ready.implementations if one.problem}
+        for found in asked.values()
+    ]
+    names = sorted(set.intersection(*map(set, by_side)))
+    return [
+        Finding("soft_difference", f"{name} was not measured: {by_side[-1][name]}")
+        for name in names
+    ]
 
 
 def _under_test(asked: Mapping[SideName, Asked]) -> dict[SideName, Asked]:
@@ -295,6 +324,7 @@ def _measured_side(
     return MeasuredSide(
         of_side.side,
         asked.ready,
+        name=name,
         plan=plan,
         method=of_side.method,
         device=question.device,

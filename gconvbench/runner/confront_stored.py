@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import time
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ from gconvbench.comparing import (
     records_by_job,
 )
 from gconvbench.gate import judge
+from gconvbench.planning import ALL, DEFAULT
 from gconvbench.records import Finding
-from gconvbench.runner.confront import Meeting
+from gconvbench.runner.confront import Meeting, refuse_unknown, unusable
 from gconvbench.runner.slots import ask
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ def confront_stored(
         older = question.baseline
         asked["baseline"] = ask(older.side, question.device, older.method, older.jobs_of)
     header = stored.run.header
-    offer, left_out = _asked_for(offer_of(stored.run), asked["contender"], question)
+    offer = offer_of(stored.run)
+    refuse_unknown(question, asked, {job.implementation for job in offer.reasons})
+    offer, left_out = _asked_for(offer, stored, asked["contender"], question)
     pairs = pair_up(offer, Offer(asked["contender"].reasons, of_contender.names))
     meeting = Meeting(question, asked, pairs, tell, start, facts={"baseline": facts_of(stored.run)})
     stopping = (
@@ -76,22 +80,36 @@ def confront_stored(
         None if stored.why_not else session.measure,
         **meeting.how(session),
     )
-    findings = [*left_out]
+    findings = [*left_out, *unusable(asked)]
     if stored.why_not:
         findings.append(Finding("only_screened", stored.why_not))
     return meeting.conclude(judgement, session, baseline=records, findings=findings)
 
 
 def _asked_for(
-    offer: Offer, contender: Asked, question: Question
+    offer: Offer, stored: Stored, contender: Asked, question: Question
 ) -> tuple[Offer, tuple[Finding, ...]]:
-    """The stored jobs of the cases that are asked for, and how many others there are."""
-    cases = {job.case for job in contender.reasons} | set(question.contender.names)
-    names = {job.implementation for job in contender.reasons}
+    """The stored jobs that are asked for, and how many others there are.
+
+    What the contender has lost is asked for all the same: its pair is missing.
+    """
+    side = question.contender
+    cases = {job.case for job in contender.reasons} | set(side.names) | set(question.baseline.names)
+    is_same_sweep = stored.sweeps == stored.run.header.plan.sweeps != ()
+    if stored.why_not and is_same_sweep:  # its commit cannot say which cases it had
+        cases |= {job.case for job in offer.reasons}
+    described = contender.ready.implementations
+    on_request = {one.name for one in described if one.on_request and not one.problem}
+
+    def is_meant(name: str) -> bool:
+        if ALL in side.words or (DEFAULT in side.words and name not in on_request):
+            return True
+        return any(fnmatch.fnmatchcase(name, word) for word in side.words)
+
     kept = {
         job: reason
         for job, reason in offer.reasons.items()
-        if job.case in cases and job.implementation in names
+        if job.case in cases and is_meant(job.implementation)
     }
     others = len(offer.reasons) - len(kept)
     if not others:

@@ -25,10 +25,12 @@ class Stored(NamedTuple):
     Attributes:
         run: the run.
         why_not: why its side cannot be measured again; empty where it can.
+        sweeps: those that are asked for as a whole.
     """
 
     run: Run
     why_not: str = ""
+    sweeps: tuple[str, ...] = ()
 
 
 class QuestionSide(NamedTuple):
@@ -39,12 +41,14 @@ class QuestionSide(NamedTuple):
         method: how it is measured.
         jobs_of: what it is asked to do, given what it has.
         names: per case id the layer's name.
+        words: the implementations as they were asked for: names, patterns, `default`, `all`.
     """
 
     side: Side
     method: Method
     jobs_of: Callable[[Ready], tuple[Job, ...]]
     names: Mapping[str, str]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

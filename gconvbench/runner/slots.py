@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from gconvbench.runner.begin import make_header
 from gconvbench.runner.process import WorkerProcess
 from gconvbench.runner.workers import Workers
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from gconvbench.gate.processes import SideName
     from gconvbench.protocol import Ready
     from gconvbench.records import Header, Job, Method, Plan, Record
     from gconvbench.runner.side import Side
@@ -75,6 +78,7 @@ class MeasuredSide:
     Args:
         side: the side.
         ready: what its worker said when it was asked.
+        name: which side.
         plan: what the first look measures; more may follow for some jobs.
         method: how.
         device: on which.
@@ -87,6 +91,7 @@ class MeasuredSide:
         side: Side,
         ready: Ready,
         *,
+        name: SideName,
         plan: Plan,
         method: Method,
         device: str,
@@ -95,7 +100,8 @@ class MeasuredSide:
     ) -> None:
         self.side = side
         self.ready = ready
-        self.header: Header = make_header(plan, method, device, ready)
+        header = make_header(plan, method, device, ready)
+        self.header: Header = msgspec.structs.replace(header, gate_side=name)
         self.writer = RunWriter.create(results, self.header)
         self.slots = 0
         self._timeout_s = timeout_s

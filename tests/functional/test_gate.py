@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gconvbench.records import encode_line
 from gconvbench.store import list_runs, load_run
+from tests.fakes import make_record, store_run
 from tests.functional.conftest import ROOT
 from tests.functional.repository import Repository
 from tests.histories import store_history
@@ -100,6 +101,21 @@ def test_without_a_baseline_nothing_passes(repository: Repository) -> None:
     done = gconvbench(repository.folder, "gate", "--device", "cpu", *ONE_JOB)
     assert done.returncode == 5
     assert "no baseline" in done.stdout.lower()
+
+
+def test_the_side_of_another_gate_is_no_stored_baseline(branch: Path) -> None:
+    """It may be the one that failed."""
+    store_run(branch / "results", [make_record()], gate_side="contender")
+    sides = ("--baseline", "latest", "--results", "results")
+    done = gconvbench(branch, "gate", "--device", "cpu", *ONE_JOB, *sides)
+    assert done.returncode == 5
+    assert "no stored runs but those of gates" in " ".join(done.stdout.split())
+
+
+def test_a_branch_whose_name_only_starts_like_a_stored_run_is_a_branch(branch: Path) -> None:
+    done = gconvbench(branch, "gate", "--device", "cpu", *ONE_JOB, "--baseline", "latest-stable")
+    assert done.returncode == 2
+    assert "baseline commit 'latest-stable' is not known" in done.stderr
 
 
 def test_a_baseline_that_does_not_build_is_uncertain(branch: Path) -> None:

@@ -141,7 +141,14 @@ def test_slots_are_stored_as_an_ordinary_run(tmp_path: Path) -> None:
     assert [bool(reason) for reason in reasons.values()] == [False, False, True]
     plan = Plan(cases=(PlannedCase(CASE),), implementations=("native", "split_concat"), rounds=2)
     measured = MeasuredSide(
-        side, ready, plan=plan, method=METHOD, device="cpu", results=tmp_path, timeout_s=60
+        side,
+        ready,
+        name="baseline",
+        plan=plan,
+        method=METHOD,
+        device="cpu",
+        results=tmp_path,
+        timeout_s=60,
     )
     first = measured.measure(jobs[:2], anchor_samples=3)
     second = measured.measure(jobs[:1])
@@ -166,7 +173,14 @@ def test_a_job_that_kills_its_process_costs_one_record(
     ready, _, _ = ask(side, "cpu", METHOD, lambda _: jobs)
     plan = Plan(cases=(PlannedCase(CASE),), implementations=("segfaulting", "native"), rounds=1)
     measured = MeasuredSide(
-        side, ready, plan=plan, method=METHOD, device="cpu", results=tmp_path, timeout_s=60
+        side,
+        ready,
+        name="baseline",
+        plan=plan,
+        method=METHOD,
+        device="cpu",
+        results=tmp_path,
+        timeout_s=60,
     )
     outcomes = {job.implementation: r.outcome for job, r in measured.measure(jobs).records.items()}
     assert outcomes == {"segfaulting": "crashed", "native": "measured"}

@@ -308,3 +308,43 @@ def test_pairs_are_interleaved_and_both_sides_have_as_many(monkeypatch: pytest.M
     confront(sides.question())
     pairs = [set(sides.slots[i : i + 2]) for i in range(0, len(sides.slots), 2)]
     assert all(pair == {"baseline", "contender"} for pair in pairs)
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (
+            ("native", "qick_one"),
+            "no side has .* 'qick_one' is not known; did you mean 'quick_one'",
+        ),
+        (("native", "sp*"), r"'sp\*' is not known"),
+        (("native", "broken"), "'broken' cannot be used on any side: no module named broken"),
+    ],
+)
+def test_a_word_that_no_side_knows_is_refused_though_another_is_known(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], refused: str
+) -> None:
+    problems = {"broken": "no module named broken"}
+    with pytest.raises(UsageError, match=refused):
+        found_of(
+            monkeypatch,
+            baseline={"words": words, "problems": problems},
+            contender={"words": words, "problems": problems, "jobs": [*ALL, NEW]},
+        )
+
+
+def test_what_one_side_knows_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("native", "quick_*")
+    found = found_of(
+        monkeypatch, baseline={"words": words}, contender={"words": words, "jobs": [*ALL, NEW]}
+    )
+    assert kinds(found) == {"new": 1, "unchanged": 30}
+
+
+def test_what_can_be_used_on_neither_side_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = {"broken": "no module named broken"}
+    found = found_of(monkeypatch, baseline={"problems": problems}, contender={"problems": problems})
+    assert [finding.detail for finding in found.findings] == [
+        "broken was not measured: no module named broken"
+    ]
+    assert found.exit_code == ExitCode.FINE

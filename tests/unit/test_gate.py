@@ -97,6 +97,17 @@ def test_moved_anchors_mean_that_the_machine_moved() -> None:
     assert not judge_sides(Machine(68, {}), 60, pairs=5, anchors=8).machine_moved
 
 
+def test_anchors_that_moved_and_cannot_be_asked_again_are_believed() -> None:
+    machine = Machine(68, dict.fromkeys(range(60, 68), 0.1))
+
+    def measure(side: SideName, rows: Indices) -> Floats:
+        slot = len(machine.started)
+        times_s = machine(side, rows)
+        return times_s if slot < 10 else np.full_like(times_s, np.nan)
+
+    assert judge_sides(measure, 60, pairs=5, anchors=8).machine_moved
+
+
 def test_what_the_budget_cannot_afford_is_not_reached() -> None:
     machine = Machine(60, {7: 0.1})
     found = judge_sides(machine, 60, pairs=5, budget=Broke())

@@ -93,9 +93,9 @@ def test_pyproject_is_found_in_the_folder(tmp_path: Path) -> None:
         ("[gate]\npears = 3", ", [gate]: key 'pears' is not known; did you mean 'pairs'?"),
         ("[gate]\n[gait]", "key 'gait' is not known; did you mean 'gate'?"),
         ("gate = 1", ", [gate] (1) must be a table"),
-        ("pairs = 0", "pairs (0) must be a whole number from 1 to 1000"),
-        ('pairs = "3"', "pairs ('3') must be a whole number from 1 to 1000"),
-        ("pairs = true", "pairs (True) must be a whole number from 1 to 1000"),
+        ("pairs = 1", "pairs (1) must be a whole number from 2 to 1000"),
+        ('pairs = "3"', "pairs ('3') must be a whole number from 2 to 1000"),
+        ("pairs = true", "pairs (True) must be a whole number from 2 to 1000"),
         ("minimum_effect = 2", "minimum_effect (2) must be a share between 0 and 1, such as 0.02"),
         ("minimum_effect = nan", "minimum_effect (nan) must be a share between 0 and 1"),
         ('minimum_effects = {"*" = 0}', "minimum_effects ({'*': 0}) must be a table of globs"),
@@ -195,7 +195,7 @@ def test_the_command_line_wins(given: dict[str, object], changed: dict[str, Any]
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"pairs": 0}, "command line: pairs (0) must be a whole number from 1 to 1000"),
+        ({"pairs": 0}, "command line: pairs (0) must be a whole number from 2 to 1000"),
         ({"minimum_effect": 1.5}, "command line: minimum_effect (1.5) must be a share"),
         ({"fail_on": ["memry"]}, "command line: fail_on 'memry' is not known; did you mean"),
     ],

@@ -150,6 +150,17 @@ def test_a_round_that_went_wrong_leaves_no_value_and_other_methods_stay_apart(
     assert collect_series(runs).left_out["no times in them"] == 1
 
 
+@pytest.mark.parametrize("side", ["baseline", "contender"])
+def test_the_sides_of_a_gate_are_not_part_of_the_history(tmp_path: Path, side: str) -> None:
+    store_history(tmp_path, 3)
+    runs = stored(tmp_path)
+    header, records = runs[1]
+    runs[1] = replace(header, gate_side=side), records
+    history = collect_series(runs)
+    assert history.left_out == {"sides of gates": 1}
+    assert [run.name for run in history.runs] == [runs[0][0].run, runs[2][0].run]
+
+
 def change(index: int, size: float) -> ChangePoint:
     return ChangePoint(index=index, last_before=index - 1, change=size, half_width=0.01)
 

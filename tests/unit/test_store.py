@@ -249,6 +249,16 @@ def test_a_run_is_found_by_its_age_or_the_start_of_its_name(
     assert find_run(tmp_path, reference).stem == found
 
 
+def test_the_latest_may_be_one_that_is_no_side_of_a_gate(tmp_path: Path) -> None:
+    store_run(tmp_path, [], run="20250101T0-aa")
+    for side in ("baseline", "contender"):
+        store_run(tmp_path, [], run=f"20250102T0-{side}", gate_side=side)
+    assert find_run(tmp_path, "latest").stem.endswith("contender-2")
+    assert find_run(tmp_path, "latest", with_gates=False).stem == "20250101T0-aa"
+    refused = refusal(lambda: find_run(tmp_path, "latest~1", with_gates=False))
+    assert refused == "run 'latest~1' does not exist; there are 1, up to latest~0"
+
+
 def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "copied.jsonl"
     path.touch()
