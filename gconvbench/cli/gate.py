@@ -76,9 +76,12 @@ def gate(  # noqa: PLR0913 (one argument per option)
         json: print the document instead of the table.
         selection: the command line as it was typed, to repeat it.
     """
-    found = msgspec.structs.replace(
-        _found(options, sides, results), selection=tuple(selection), fail_on=options.fail_on
-    )
+    try:
+        found = _found(options, sides, results)
+    except KeyboardInterrupt:
+        _tell(f"stopped before a verdict; what was measured until then is under {results / 'runs'}")
+        raise
+    found = msgspec.structs.replace(found, selection=tuple(selection), fail_on=options.fail_on)
     conclude(found, output=output, json=json)
     return found.exit_code
 

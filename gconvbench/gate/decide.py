@@ -46,7 +46,8 @@ class Decided:
         slower: rows that are confirmed slower.
         faster: rows that are confirmed faster.
         open: suspects of slowness that the last look left open.
-        not_reached: suspects for which the budget had no (further) time.
+        not_reached: suspects of slowness for which the budget had no (further) time.
+        faster_not_reached: suspects of the contrary, likewise.
         estimates: per row its last estimate: shift, low, high, adjusted p, processes per side.
         controls: the controls' processes after the last look, None without any.
         enough: whether each look had its admitted processes.
@@ -58,6 +59,7 @@ class Decided:
     faster: list[int]
     open: list[int]
     not_reached: list[int]
+    faster_not_reached: list[int]
     estimates: dict[int, tuple[float, float, float, float, int, int]]
     controls: Processes | None = None
     enough: bool = True
@@ -179,7 +181,7 @@ def decide(  # noqa: PLR0913 (keyword-only, one per choice)
         budget: what there is time for; None is all.
     """
     families = (_Family(slower, 1, minimum), _Family(faster, -1, minimum))
-    decided = Decided([], [], [], [], {})
+    decided = Decided([], [], [], [], [], {})
     found: Processes | None = None
     for pairs, alpha in zip(rule.looks, rule.alphas, strict=True):
         have = 0 if found is None else min(found.baseline.shape[1], found.contender.shape[1])
@@ -202,6 +204,7 @@ def decide(  # noqa: PLR0913 (keyword-only, one per choice)
         decided.controls = _restricted(found, controls)
     decided.slower, decided.faster = families[0].confirmed, families[1].confirmed
     decided.open, decided.not_reached = families[0].open, families[0].not_reached
+    decided.faster_not_reached = families[1].not_reached
     return decided
 
 

@@ -230,7 +230,7 @@ def _judge(
     subtract = problem.subtract and not is_suspicious
     screened = screen(first, problem.common_rows if subtract else None, rule)
     slower, faster = suspects(screened, problem.cases, rule)
-    decided = Decided([], [], [], [], {})
+    decided = Decided([], [], [], [], [], {})
     if measure is not None and (slower.size or faster.size or is_suspicious):
         decided = decide(
             measure,
@@ -369,7 +369,12 @@ def _words(
     words: list[tuple[Word, str]] = [("unchanged", "")] * problem.cases
     believed = -np.log(problem.rule.believed)
     if not can_measure:
-        words = _screened_words(screened, problem)
+        words = _screened_words(screened, problem, "stored data can only screen")
+    if decided.faster_not_reached:
+        first_look = _screened_words(screened, problem, "the budget was spent")
+    for row in decided.faster_not_reached:
+        is_sure = first_look[row][0] in {"faster", "implausibly_faster"}
+        words[row] = first_look[row] if is_sure else ("unchanged", "not looked at again")
     for row in decided.slower:
         words[row] = ("slower", "")
     for row in decided.faster:
@@ -386,8 +391,8 @@ def _words(
     ]
 
 
-def _screened_words(screened: Screen, problem: _Problem) -> list[tuple[Word, str]]:
-    """What stored data can say at most."""
+def _screened_words(screened: Screen, problem: _Problem, why: str) -> list[tuple[Word, str]]:
+    """What can be said at most where nothing can be measured again, and why that is so."""
     shift, p = screened.shift[: problem.cases], screened.p_slower[: problem.cases]
     is_sure = holm(p, problem.cases, problem.rule.stored_p) & (shift > np.log1p(problem.minimum))
     p_faster = screened.p_faster[: problem.cases]
@@ -397,11 +402,11 @@ def _screened_words(screened: Screen, problem: _Problem) -> list[tuple[Word, str
     words: list[tuple[Word, str]] = [("unchanged", "")] * problem.cases
     for row in range(problem.cases):
         if is_unbelievable[row]:
-            words[row] = ("implausibly_faster", "")
+            words[row] = ("implausibly_faster", f"in the first look; {why}")
         elif is_sure[row]:
-            words[row] = ("uncertain", "looks slower; stored data can only screen")
+            words[row] = ("uncertain", f"looks slower; {why}")
         elif is_faster[row]:
-            words[row] = ("faster", "as stored data have it; they can only screen")
+            words[row] = ("faster", f"looks faster; {why}")
     return words
 
 

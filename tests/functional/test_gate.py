@@ -33,11 +33,18 @@ ONE_JOB = ("-a", "groups=2", "-a", "channels=4", "-a", "size=6", "--implementati
 def gconvbench(
     folder: Path, *arguments: str, installed: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
+    with started(folder, *arguments, installed=installed) as process:
+        stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+
+def started(folder: Path, *arguments: str, installed: Path = ROOT) -> subprocess.Popen[str]:
     path = f"{ROOT}{os.pathsep}{installed}"
     variables = {"PYTHONPATH": path, "TMPDIR": str(folder), "GCONVBENCH_LOCKS": str(folder)}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "gconvbench", *arguments],
-        cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False,
+        cwd=folder, env=os.environ | variables, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
@@ -123,6 +130,21 @@ def test_a_baseline_that_does_not_build_is_uncertain(branch: Path) -> None:
     assert done.returncode == 3
     assert "why" in done.stdout
     assert "7" in done.stdout
+
+
+def test_a_gate_that_is_stopped_says_so_and_leaves_no_checkout(branch: Path) -> None:
+    with started(branch, "gate", "--device", "cpu", *ONE_JOB, "--pairs", "1000") as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "measuring 1 job" in line)
+        process.terminate()
+        stdout, stderr = process.communicate()
+    assert (process.returncode, stdout) == (143, "")
+    assert "stopped before a verdict" in stderr
+    trees = subprocess.run(
+        ["git", "worktree", "list"],  # noqa: S607 (whatever git there is)
+        cwd=branch, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert len(trees.stdout.splitlines()) == 1
 
 
 def test_a_setting_under_which_results_are_wrong_is_found_before_any_time_counts(

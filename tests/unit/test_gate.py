@@ -115,6 +115,20 @@ def test_what_the_budget_cannot_afford_is_not_reached() -> None:
     assert found.processes == (5, 5)
 
 
+def test_a_speedup_that_the_budget_cannot_afford_is_told_all_the_same() -> None:
+    machine = Machine(60, {3: -0.3, 4: -0.6})
+    found = judge_sides(machine, 60, pairs=5, budget=Broke())
+    assert [found.cases[i].word for i in (3, 4)] == ["faster", "implausibly_faster"]
+    assert [found.cases[i].p for i in (3, 4)] == [None, None]
+    assert all("the budget was spent" in found.cases[i].why for i in (3, 4))
+
+
+def test_what_barely_looks_faster_is_not_called_so_without_a_second_look() -> None:
+    machine = Machine(60, {3: -0.025})
+    case = judge_sides(machine, 60, pairs=3, budget=Broke(), seed=1).cases[3]
+    assert (case.word, case.why) == ("unchanged", "not looked at again")
+
+
 def test_a_suspect_that_lacks_a_time_in_the_second_look_is_not_called_unchanged() -> None:
     machine = Machine(60, {7: 0.1})
     found = judge_sides(machine.without(7, slots=range(20, 40)), 60, pairs=5)
