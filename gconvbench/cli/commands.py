@@ -214,6 +214,14 @@ def history(
     implementation: opt.NamesOption = None,
     accept: opt.AcceptOption = None,
     accepted: opt.AcceptedOption = None,
+    gates: Annotated[
+        bool,
+        typer.Option(
+            "--gates",
+            help="Contenders of gates, too, as runs of their commits: where only gates of the main "
+            "branch are stored.",
+        ),
+    ] = False,
     results: opt.ResultsOption = Path("results"),
     json: Annotated[
         bool, typer.Option("--json", help="Events and series with every number, one per line.")
@@ -226,7 +234,7 @@ def history(
     """
     from gconvbench.cli.history import Asked, show_history
 
-    asked = Asked(machine, case or (), implementation, accept or (), accepted)
+    asked = Asked(machine, case or (), implementation, accept or (), accepted, gates)
     return show_history(results, asked, asv=asv, json=json)
 
 

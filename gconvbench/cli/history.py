@@ -36,6 +36,7 @@ class Asked(NamedTuple):
         implementations: names or patterns with commas; None means all.
         accepted: runs or commits at which a new level starts on purpose.
         file: of accepted changes; None for the usual one, if it is there.
+        gates: whether the contenders of gates count as runs of their commits.
     """
 
     machine: str | None = None
@@ -43,16 +44,23 @@ class Asked(NamedTuple):
     implementations: str | None = None
     accepted: Sequence[str] = ()
     file: Path | None = None
+    gates: bool = False
 
 
 def show_history(results: Path, asked: Asked, *, asv: Path | None, json: bool) -> int:
     """Print the history of stored runs or of asv's results; returns the exit code.
 
     Raises:
-        UsageError: no such machine, folder, accepted run or file.
+        UsageError: no such machine, folder, accepted run or file; gates of asv's results.
         NotMeasuredError: nothing matched.
     """
-    history = _stored(results, asked.machine) if asv is None else asv_history(asv, asked.machine)
+    if asv is None:
+        history = _stored(results, asked)
+    elif asked.gates:
+        message = "asv's results have no gates; leave out --gates or --asv"
+        raise UsageError(message)
+    else:
+        history = asv_history(asv, asked.machine)
     selected = _selected(history, asked.cases, asked.implementations)
     levels = accepted_levels(selected, load_acceptances(asked.file))
     own: dict[str, list[int]] = {}
@@ -68,29 +76,33 @@ def show_history(results: Path, asked: Asked, *, asv: Path | None, json: bool) -
     return ExitCode.FINE
 
 
-def _stored(results: Path, machine: str | None) -> History:
+def _stored(results: Path, asked: Asked) -> History:
     """The stored runs of a machine, by default the one with the newest run."""
     paths = list_runs(results)
     if not paths:
         message = f"no stored runs under {str(results / 'runs')!r}; `gconvbench run` makes one"
         raise UsageError(message)
-    chosen = machine or paths[-1].parent.name
+    chosen = asked.machine or paths[-1].parent.name
     names = {path.parent.name for path in paths}
     if chosen not in names:
         raise UsageError(refused_name("machine", chosen, sorted(names)))
     unreadable: list[Path] = []
-    history = collect_series(
-        _loaded([path for path in paths if path.parent.name == chosen], unreadable)
-    )
+    of_machine = [path for path in paths if path.parent.name == chosen]
+    history = collect_series(_loaded(of_machine, unreadable), contenders=asked.gates)
     if unreadable:
         history.left_out["unreadable"] = len(unreadable)
     if not history.series:
-        message = (
-            f"machine {chosen!r} has no run with times, of {len(paths)} stored; "
-            "`gconvbench run` without --check-only makes one"
-        )
-        raise NotMeasuredError(message)
+        raise NotMeasuredError(_no_times(chosen, len(of_machine), history.left_out))
     return history
+
+
+def _no_times(machine: str, stored: int, left_out: dict[str, int]) -> str:
+    """Why there is no history, and what to do."""
+    subject = f"machine {machine!r} has no run with times, of {stored} stored"
+    if "contenders of gates" in left_out:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in left_out.items())
+        return f"{subject} ({reasons}); --gates counts contenders as runs of their commits"
+    return f"{subject}; `gconvbench run` without --check-only makes one"
 
 
 def _loaded(

@@ -89,24 +89,28 @@ def logs_of(series: Series) -> list[float]:
     return [math.log(v) if v is not None and 0 < v < math.inf else math.nan for v in series.values]
 
 
-def collect_series(stored: Iterable[tuple[Header, Sequence[Record]]]) -> History:
+def collect_series(
+    stored: Iterable[tuple[Header, Sequence[Record]]], *, contenders: bool = False
+) -> History:
     """Bring the runs of one machine together.
 
     A run's value is the median over rounds of the medians within the rounds, none where any round
     went wrong. Left out and counted are runs without times, those whose method measures another
-    quantity than the newest one, and the sides of gates: their code may never have been merged, and
-    a baseline's is older than its time.
+    quantity than the newest one, and the sides of gates: a contender's code may never have been
+    merged, and a baseline's is older than its time.
 
     Args:
         stored: header and records of each run, oldest first; read one after the other.
+        contenders: whether the contenders of gates count as runs of their commits; true where only
+            gates of the main branch are stored.
     """
     left_out = Counter[str]()
     found: list[tuple[Header, dict[Key, float]]] = []
     machine = ""
     for header, records in stored:
         machine = header.machine
-        if header.gate_side:
-            left_out["sides of gates"] += 1
+        if header.gate_side == "baseline" or (header.gate_side and not contenders):
+            left_out[f"{header.gate_side}s of gates"] += 1
         elif values := _values(records):
             found.append((header, values))
         else:

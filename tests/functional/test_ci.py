@@ -148,7 +148,9 @@ def test_a_push_is_compared_with_what_was_there_and_the_history_is_told(runner: 
     assert codes["Did it get slower?"] in {0, 3}, runner.printed  # 3: too noisy a machine
     assert codes["How it came to this"] == 0
     assert f"baseline is commit {before[:10]}" in runner.printed
-    assert "too short to judge" in runner.summary.read_text()
+    summary = runner.summary.read_text()
+    assert "1 series too short to judge" in summary
+    assert "1 run left out: baselines of gates" in summary
 
 
 def test_the_page_names_options_that_exist() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes import make_record, store_run
 from tests.functional.conftest import ROOT
 from tests.histories import commit_of, store_history
 
@@ -100,6 +101,7 @@ def test_what_was_accepted_starts_a_new_level_and_is_said(folder: Path) -> None:
         (["--accepted", "none.toml"], 2, "file of accepted changes 'none.toml': No such file"),
         (["--results", "elsewhere"], 2, "no stored runs under 'elsewhere/runs'"),
         (["--asv", "elsewhere"], 2, "folder 'elsewhere' does not exist"),
+        (["--asv", "elsewhere", "--gates"], 2, "leave out --gates or --asv"),
     ],
 )
 def test_what_it_cannot_do_is_one_line(
@@ -110,6 +112,16 @@ def test_what_it_cannot_do_is_one_line(
     assert done.stdout == ""
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_where_there_are_gates_alone_it_says_how_they_count(tmp_path: Path) -> None:
+    for index, side in enumerate(("baseline", "contender")):
+        store_run(tmp_path / "results", [make_record()], run=f"2025010{index}T0-aa", gate_side=side)
+    done = history(tmp_path)
+    assert done.returncode == 5
+    assert "of 2 stored (baselines of gates: 1, contenders of gates: 1); --gates" in done.stderr
+    lines = history(tmp_path, "--gates").stdout.splitlines()
+    assert "1 run left out: baselines of gates" in lines
 
 
 def test_too_few_runs_are_said_to_be(tmp_path: Path) -> None:

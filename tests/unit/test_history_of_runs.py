@@ -157,8 +157,10 @@ def test_the_sides_of_a_gate_are_not_part_of_the_history(tmp_path: Path, side: s
     header, records = runs[1]
     runs[1] = replace(header, gate_side=side), records
     history = collect_series(runs)
-    assert history.left_out == {"sides of gates": 1}
+    assert history.left_out == {f"{side}s of gates": 1}
     assert [run.name for run in history.runs] == [runs[0][0].run, runs[2][0].run]
+    with_contenders = collect_series(runs, contenders=True)
+    assert len(with_contenders.runs) == (3 if side == "contender" else 2)
 
 
 def change(index: int, size: float) -> ChangePoint:
