@@ -147,7 +147,8 @@ def read_gate_options(config: Path | None, folder: Path) -> GateOptions:
     """The options of a file, or of the `pyproject.toml` in `folder`; the usual ones without either.
 
     Args:
-        config: a `pyproject.toml`, or a file with a table `[gate]` or the keys at top level.
+        config: a `pyproject.toml`, or a file with a table `[tool.gconvbench.gate]` or `[gate]`, or
+            with the keys at top level.
         folder: where to look for `pyproject.toml` without it.
 
     Raises:
@@ -166,7 +167,7 @@ def read_gate_options(config: Path | None, folder: Path) -> GateOptions:
         message = f"{subject} is not UTF-8 text"
         raise UsageError(message) from None
     table = decode_toml(text, subject)
-    if path.name == _PYPROJECT:
+    if path.name == _PYPROJECT or "tool" in table:
         return _of_pyproject(table, subject)
     return _of_file(table, subject)
 

@@ -32,6 +32,7 @@ __all__ = [
     "latest_runs",
     "list_runs",
     "load_run",
+    "load_unchanged",
 ]
 
 _SUFFIX = ".jsonl"
@@ -150,6 +151,22 @@ def load_run(path: Path) -> Run:
     footer, intact = _footer(lines)
     unreadable = sum(1 for raw, line in lines if line is None and raw.strip())
     return Run(path, header, tuple(records.values()), footer, unreadable, intact)
+
+
+def load_unchanged(path: Path) -> Run:
+    """Read a run to compare it: whole, or as far as it went before an interruption.
+
+    Raises:
+        UsageError: as `load_run`, or its checksum does not hold.
+    """
+    run = load_run(path)
+    if run.intact is False:
+        message = (
+            f"run {str(path)!r} was changed after it was written: its checksum does not hold; "
+            "measure it again"
+        )
+        raise UsageError(message)
+    return run
 
 
 def _footer(lines: list[tuple[bytes, Line | None]]) -> tuple[Footer | None, bool | None]:

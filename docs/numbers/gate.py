@@ -198,7 +198,9 @@ def judged(
     is_false_suite = suite and not is_slow.all()
     return Outcome(
         alarm=bool(((words == "slower") & ~is_slow).any() or is_false_suite or found.machine_moved),
-        uncertain=bool((words == "uncertain").any() or not found.enough),
+        uncertain=bool(
+            np.isin(words, ("uncertain", "slower_with_suite")).any() or not found.enough
+        ),
         found=float((words[is_slow] == "slower").mean()) if is_slow.any() else np.nan,
         suite=suite,
         extra=found.extra,

@@ -125,7 +125,10 @@ def gate(project: Project, baseline: str, *, seed: int, pairs: int, cases: Seque
     return Gate(
         exit_code=done.returncode,
         slower=len(slower),
-        open=sum(job["kind"] in {"uncertain", "not_reached"} for job in found["jobs"]),
+        open=sum(
+            job["kind"] in {"uncertain", "slower_with_suite", "not_reached"}
+            for job in found["jobs"]
+        ),
         extra=found["extra"],
         processes=found["baseline"]["processes"] + found["contender"]["processes"],
         took_s=found["spent_s"],

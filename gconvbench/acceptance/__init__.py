@@ -9,7 +9,7 @@ from gconvbench.acceptance.entry import (
     load_acceptances,
     read_acceptances,
 )
-from gconvbench.acceptance.levels import AcceptedLevel, accepted_levels
+from gconvbench.acceptance.levels import AcceptedLevel, accepted_levels, unplaced
 
 __all__ = [
     "ACCEPTED_FILE",
@@ -21,4 +21,5 @@ __all__ = [
     "entry_text",
     "load_acceptances",
     "read_acceptances",
+    "unplaced",
 ]

@@ -6,10 +6,10 @@ import math
 import os
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gconvbench.acceptance.apply import side_name
-from gconvbench.acceptance.entry import SIZED, Acceptance, entry_text, read_acceptances
+from gconvbench.acceptance.entry import SIZED, Acceptance, entry_text, read_acceptances, read_text
 from gconvbench.errors import ExitCode, UsageError
 from gconvbench.records import ACCEPTABLE, JOB_KINDS
 
@@ -82,22 +82,25 @@ def _entries(
         and fnmatchcase(job.implementation, implementations or "*")
         and (kinds := _failing_kinds(job, found.fail_on))
     ]
-    drafts: list[tuple[str, str, list[str], list[float]]] = []
+    has_modes = len({job.cache_mode for job in found.jobs}) > 1
+    drafts: list[tuple[str, str, Literal["hot", "cold"] | None, list[str], list[float]]] = []
     if cases is None and implementations is None:
         for job, kinds in failing:
             names = _GLOB.sub(r"[\1]", job.case), _GLOB.sub(r"[\1]", job.implementation)
-            drafts.append((*names, kinds, _sizes(job, kinds)))
+            mode = job.cache_mode if has_modes else None
+            drafts.append((*names, mode, kinds, _sizes(job, kinds)))
         if any(finding.kind == "suite_slower" for finding in found.findings):
             high = found.suite.high if found.suite else 0.0
-            drafts.append(("*", "*", ["suite_slower"], [high]))
+            drafts.append(("*", "*", None, ["suite_slower"], [high]))
     elif failing:
         together = list(dict.fromkeys(kind for _, kinds in failing for kind in kinds))
         sizes = [size for job, kinds in failing for size in _sizes(job, kinds)]
-        drafts.append((cases or "*", implementations or "*", together, sizes))
+        drafts.append((cases or "*", implementations or "*", None, together, sizes))
     return tuple(
         Acceptance(
             cases=case,
             implementations=implementation,
+            cache_mode=mode,
             kinds=tuple(kinds),
             from_=side_name(found.baseline),
             to=side_name(found.contender),
@@ -105,7 +108,7 @@ def _entries(
             reason=why[0].strip(),
             expires=why[1],
         )
-        for case, implementation, kinds, sizes in drafts
+        for case, implementation, mode, kinds, sizes in drafts
     )
 
 
@@ -135,7 +138,9 @@ def _refuse_too_small(found: Comparison, entries: Sequence[Acceptance]) -> None:
         changes = [
             job.change.ratio - 1
             for job in found.jobs
-            if job.kind == "slower" and job.change and entry.covers(job.case, job.implementation)
+            if job.kind == "slower"
+            and job.change
+            and entry.covers(job.case, job.implementation, job.cache_mode)
         ]
         if "suite_slower" in entry.kinds and found.suite:
             changes = [found.suite.shift]
@@ -158,7 +163,7 @@ def _why_nothing(found: Comparison, cases: str | None, implementations: str | No
 
 def _append(path: Path, entries: Sequence[Acceptance]) -> None:
     """Write them behind what the file has, and only if the whole can be read back."""
-    old = path.read_text("utf-8") if path.exists() else _HEAD
+    old = read_text(path) if path.exists() else _HEAD
     known = read_acceptances(old, str(path))
     if all(entry in known for entry in entries):
         message = f"{str(path)!r} has all {len(entries)} of these entries already"

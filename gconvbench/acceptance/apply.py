@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -12,7 +13,6 @@ from gconvbench.records import Comparison, Finding, JobVerdict, SideFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
-    from datetime import date
 
 __all__ = ["apply", "side_name"]
 
@@ -42,10 +42,10 @@ def apply(
 ) -> Comparison:
     """The comparison with whatever an entry accepts marked so, and what to know of the entries.
 
-    An entry applies where the baseline's version of the file does not have it, since what that has
-    is in the baseline's times already; and where it starts at the baseline, or for a baseline that
-    is a commit at an ancestor of it. Wrong results are never accepted. Entries that do not apply
-    are passed over in silence.
+    An entry applies where the baseline's version of the file does not have it, whatever its reason
+    and expiry there, since what that has is in the baseline's times already; and where it starts at
+    the baseline, or for a baseline that is a commit at an ancestor of it. Wrong results are never
+    accepted. Entries that do not apply are passed over in silence.
 
     Args:
         found: what a gate found.
@@ -54,10 +54,11 @@ def apply(
         is_ancestor: whether the first commit is an ancestor of the second or the same.
         today: an entry holds up to and on its day of expiry.
     """
+    known = {_what(entry) for entry in baseline_has}
     applying = [
         entry
         for entry in acceptances
-        if entry not in baseline_has and _is_step(entry, found, is_ancestor)
+        if _what(entry) not in known and _is_step(entry, found, is_ancestor)
     ]
     valid = [entry for entry in applying if today <= entry.expires]
     expired = [
@@ -66,9 +67,14 @@ def apply(
         if today > entry.expires
     ]
     silencing = _Silencing(valid)
-    jobs = tuple(silencing.job(job) for job in found.jobs)
     findings = tuple(silencing.finding(finding, found) for finding in found.findings)
+    jobs = tuple(silencing.job(job) for job in found.jobs)
     return replace(found, jobs=jobs, findings=(*findings, *expired, *silencing.about_entries()))
+
+
+def _what(entry: Acceptance) -> Acceptance:
+    """What it accepts; why and for how long may be written anew at any time."""
+    return replace(entry, reason="-", expires=date.min)
 
 
 def _is_step(entry: Acceptance, found: Comparison, is_ancestor: Callable[[str, str], bool]) -> bool:
@@ -86,10 +92,20 @@ class _Silencing:
     def __init__(self, entries: Sequence[Acceptance]) -> None:
         self._entries = entries
         self._used: set[int] = set()
+        self._of_suite: Acceptance | None = None
         self._exceeded: dict[int, list[tuple[float, str]]] = {}
 
     def job(self, job: JobVerdict) -> JobVerdict:
-        """The job as `accepted` where an entry accepts how it ended; likewise each note."""
+        """The job as `accepted` where an entry accepts how it ended; likewise each note.
+
+        To be asked after the findings: what is slower with an accepted suite is so as well, unless
+        it is clearly slower than was agreed to.
+        """
+        if job.kind == "slower_with_suite" and (suite := self._of_suite) and job.change:
+            if not suite.allows(job.change.low - 1):
+                return job
+            detail = _joined(f"{job.kind}, accepted: {suite.reason}", job.detail)
+            return replace(job, kind="accepted", detail=detail)
         covering = [i for i, entry in enumerate(self._entries) if entry.covers(*_names(job))]
         if not covering:
             return job
@@ -115,6 +131,7 @@ class _Silencing:
         entry = self._accepting(finding.kind, range(len(self._entries)), shift, "the suite")
         if entry is None:
             return finding
+        self._of_suite = entry
         return Finding("suite_accepted", _joined(f"accepted: {entry.reason}", finding.detail))
 
     def _accepting(
@@ -151,8 +168,8 @@ class _Silencing:
         )
 
 
-def _names(job: JobVerdict) -> tuple[str, str]:
-    return job.case, job.implementation
+def _names(job: JobVerdict) -> tuple[str, str, str]:
+    return job.case, job.implementation, job.cache_mode
 
 
 def _joined(first: str, second: str) -> str:

@@ -3,6 +3,7 @@
     [[accepted]]
     cases = "g32*:float16:*"          # glob over case ids
     implementations = "*"             # glob
+    cache_mode = "cold"               # or "hot"; both without
     kinds = ["slower"]                # of `records.ACCEPTABLE`
     from = "1a2b3c4"                  # the baseline's commit, or what the baseline is
     to = "5d6e7f8"                    # the contender's
@@ -21,7 +22,7 @@ import math
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -37,6 +38,7 @@ __all__ = [
     "entry_text",
     "load_acceptances",
     "read_acceptances",
+    "read_text",
 ]
 
 ACCEPTED_FILE = "gconvbench-accepted.toml"
@@ -55,6 +57,7 @@ _Kinds = Annotated[
 _Share = Annotated[
     float | None, Meta(description="a share above 0 such as 0.12, for 12 % in the worst job")
 ]
+_Mode = Annotated[Literal["hot", "cold"] | None, Meta(description="'hot' or 'cold'")]
 _Reason = Annotated[str, Meta(pattern=r"\S", description="a reason in words")]
 _Date = Annotated[date, Meta(description="a date without quotes, such as 2027-01-01")]
 
@@ -69,6 +72,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
         from_: the baseline's commit, or what the baseline is.
         to: the contender's; of commits for the reader only, since a rebase gives another name.
         largest_change: as a share; None where no kind has a size.
+        cache_mode: `hot` or `cold`; None is both.
         reason: why.
         expires: the last day on which it holds.
     """
@@ -81,10 +85,13 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
     reason: _Reason
     expires: _Date
     largest_change: _Share = None
+    cache_mode: _Mode = None
 
-    def covers(self, case: str, implementation: str) -> bool:
-        """Whether a job is within both globs."""
-        return fnmatchcase(case, self.cases) and fnmatchcase(implementation, self.implementations)
+    def covers(self, case: str, implementation: str, cache_mode: str) -> bool:
+        """Whether a job is within both globs, and of the cache mode."""
+        is_mode = self.cache_mode in {None, cache_mode}
+        is_case = fnmatchcase(case, self.cases)
+        return is_mode and is_case and fnmatchcase(implementation, self.implementations)
 
     def allows(self, change: float) -> bool:
         """Whether a change, as a share, is no larger than what was agreed to."""
@@ -94,7 +101,9 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
     def named(self) -> str:
         """For a line about it: kinds, globs and the step."""
         kinds = ", ".join(self.kinds)
-        return f"{kinds} of {self.cases} {self.implementations} from {self.from_} to {self.to}"
+        mode = f" ({self.cache_mode})" if self.cache_mode else ""
+        what = f"{kinds} of {self.cases} {self.implementations}{mode}"
+        return f"{what} from {self.from_} to {self.to}"
 
 
 def read_acceptances(text: str, name: str = ACCEPTED_FILE) -> tuple[Acceptance, ...]:
@@ -123,13 +132,21 @@ def load_acceptances(file: Path | None) -> tuple[Acceptance, ...]:
     path = file or Path(ACCEPTED_FILE)
     if path == Path(ACCEPTED_FILE) and not path.exists():
         return ()
+    return read_acceptances(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of accepted changes.
+
+    Raises:
+        UsageError: it cannot be read, or is not UTF-8.
+    """
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         message = f"file of accepted changes {str(path)!r}: {why}; gconvbench accept writes one"
         raise UsageError(message) from None
-    return read_acceptances(text, str(path))
 
 
 def _entry(table: object, subject: str) -> Acceptance:
@@ -155,6 +172,7 @@ def entry_text(entry: Acceptance) -> str:
     lines = {
         "cases": _string(entry.cases),
         "implementations": _string(entry.implementations),
+        "cache_mode": _string(entry.cache_mode) if entry.cache_mode else "",
         "kinds": f"[{', '.join(map(_string, entry.kinds))}]",
         "from": _string(entry.from_),
         "to": _string(entry.to),

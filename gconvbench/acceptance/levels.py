@@ -13,11 +13,11 @@ from gconvbench.acceptance.entry import SIZED, Acceptance
 from gconvbench.history import logs_of, step_across
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from gconvbench.history import History, HistoryRun, Series
 
-__all__ = ["AcceptedLevel", "accepted_levels"]
+__all__ = ["AcceptedLevel", "accepted_levels", "unplaced"]
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
@@ -39,25 +39,29 @@ class AcceptedLevel(msgspec.Struct, frozen=True, kw_only=True):
     exceeding: tuple[str, ...]
 
 
-def accepted_levels(history: History, entries: Iterable[Acceptance]) -> tuple[AcceptedLevel, ...]:
+def accepted_levels(
+    history: History,
+    entries: Iterable[Acceptance],
+    accepted_at: Callable[[str], Collection[Acceptance]] | None = None,
+) -> tuple[AcceptedLevel, ...]:
     """The entries about a slowdown that happened within this history, oldest first.
 
-    The new level starts at the first run at `to`; where no run is (a rebase gives a commit another
-    name), right after the last one at `from`. Such a run must have been measured while the entry
-    held: what was agreed to then is not reported later. Entries about other steps are passed over.
+    The new level starts at the first run at `to`; where no run is (a merge or a rebase gives a
+    commit another name), at the first one behind `from` whose commit has the entry. Such a run must
+    have been measured while the entry held: what was agreed to then is not reported later. Entries
+    about other steps are passed over.
 
     Args:
         history: of one machine.
         entries: of the reviewed file.
+        accepted_at: what that file has at a commit; None where it cannot be asked.
     """
     found = []
     for entry in entries:
-        index = _start(history.runs, entry) if set(entry.kinds) & set(SIZED) else None
+        index = _start(history.runs, entry, accepted_at) if set(entry.kinds) & set(SIZED) else None
         if index is None or not _held(entry, history.runs[index]):
             continue
-        covered = [
-            one for one in history.series if entry.covers(one.key.case, one.key.implementation)
-        ]
+        covered = [one for one in history.series if entry.covers(*_names(one))]
         within = [one.key.name for one in covered if _allows(entry, one, index)]
         if covered:
             found.append(
@@ -71,15 +75,38 @@ def accepted_levels(history: History, entries: Iterable[Acceptance]) -> tuple[Ac
     return tuple(sorted(found, key=lambda level: level.index))
 
 
-def _start(runs: Sequence[HistoryRun], entry: Acceptance) -> int | None:
+def unplaced(
+    history: History, entries: Iterable[Acceptance], levels: Iterable[AcceptedLevel]
+) -> tuple[Acceptance, ...]:
+    """The entries about a slowdown from a run of this history on for which no start was found."""
+    placed = [level.entry for level in levels]
+    return tuple(
+        entry
+        for entry in entries
+        if set(entry.kinds) & set(SIZED)
+        and entry not in placed
+        and any(_is_at(run, entry.from_) for run in history.runs[:-1])
+        and any(entry.covers(*_names(one)) for one in history.series)
+    )
+
+
+def _start(
+    runs: Sequence[HistoryRun],
+    entry: Acceptance,
+    accepted_at: Callable[[str], Collection[Acceptance]] | None,
+) -> int | None:
     """The first run at the new level that has one before it."""
     before = [index for index, run in enumerate(runs) if _is_at(run, entry.from_)]
     earliest = before[0] + 1 if before else 1
     for index in range(earliest, len(runs)):
         if _is_at(runs[index], entry.to):
             return index
-    is_left = bool(before) and before[-1] + 1 < len(runs)
-    return before[-1] + 1 if is_left and _COMMIT.fullmatch(entry.to) else None
+    if not before or accepted_at is None or not _COMMIT.fullmatch(entry.to):
+        return None
+    has = (
+        index for index in range(earliest, len(runs)) if entry in accepted_at(runs[index].commit)
+    )
+    return next(has, None)
 
 
 def _is_at(run: HistoryRun, side: str) -> bool:
@@ -88,6 +115,10 @@ def _is_at(run: HistoryRun, side: str) -> bool:
         return run.commit.startswith(side)
     torch = run.environment.under_test.get("torch") if run.environment else None
     return side in {f"torch {torch}", f"stored run {run.name}"}
+
+
+def _names(series: Series) -> tuple[str, str, str]:
+    return series.key.case, series.key.implementation, series.key.cache_mode
 
 
 def _held(entry: Acceptance, run: HistoryRun) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gconvbench.cli.gate import conclude
 from gconvbench.comparing import compare_runs
 from gconvbench.errors import UsageError
-from gconvbench.store import find_run, list_runs, load_run
+from gconvbench.store import find_run, is_latest, list_runs, load_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def compare(  # noqa: PLR0913 (one argument per option)
     Raises:
         UsageError: no such run, or the same one twice.
     """
-    before, after = (load_run(find_side(results, name)) for name in (baseline, contender))
+    before, after = (load_unchanged(find_side(results, name)) for name in (baseline, contender))
     if before.path.resolve() == after.path.resolve():
         message = f"{baseline!r} and {contender!r} are the same run; name two"
         raise UsageError(message)
@@ -46,13 +46,13 @@ def compare(  # noqa: PLR0913 (one argument per option)
 
 
 def find_side(results: Path, reference: str) -> Path:
-    """A run by file, name or age, or the latest one of a commit.
+    """A run by file, name or age (sides of gates have none), or the latest one of a commit.
 
     Raises:
         UsageError: no such run.
     """
     try:
-        return find_run(results, reference)
+        return find_run(results, reference, with_gates=not is_latest(reference))
     except UsageError:
         of_commit = _of_commit(results, reference.lower())
         if of_commit is None:

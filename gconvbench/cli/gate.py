@@ -42,7 +42,7 @@ from gconvbench.runner.checkout import (
 from gconvbench.runner.confront import confront
 from gconvbench.runner.confront_stored import confront_stored
 from gconvbench.runner.question import Question, Stored
-from gconvbench.store import find_run, is_latest, load_run
+from gconvbench.store import find_run, is_latest, load_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,8 @@ def gate(  # noqa: PLR0913 (one argument per option)
 def conclude(found: Comparison, *, output: Path | None, json: bool) -> None:
     """Write and print a comparison in every form that is wanted here."""
     target = github(os.environ)
-    write_outputs(found, folder=output, summary=target.summary, annotate=target.annotate)
+    with tolerate_closed_pipe(sys.stderr):
+        write_outputs(found, folder=output, summary=target.summary, annotate=target.annotate)
     with tolerate_closed_pipe():
         if json:
             print(encode_comparison(found).decode())
@@ -146,7 +147,7 @@ def _stored_baseline(name: str | None, results: Path) -> Run | None:
     if name is None or not (is_latest(name) or Path(name).is_file()):
         return None
     try:
-        return load_run(find_run(results, name, with_gates=False))
+        return load_unchanged(find_run(results, name, with_gates=False))
     except UsageError as error:
         if Path(name).is_file():
             raise
@@ -248,4 +249,5 @@ def _nothing(options: GateOptions, device: str, finding: Finding) -> Comparison:
 
 def _tell(text: str) -> None:
     if text:
-        print(f"gconvbench: {text}", file=sys.stderr, flush=True)
+        with tolerate_closed_pipe(sys.stderr):
+            print(f"gconvbench: {text}", file=sys.stderr, flush=True)

@@ -15,6 +15,7 @@ from gconvbench.acceptance import read_acceptances
 from gconvbench.cases import case_id
 from gconvbench.cli.selection import select
 from gconvbench.errors import UsageError
+from gconvbench.gate_options import GateOptions, read_gate_options
 from gconvbench.planning import ALL, DEFAULT, chosen_implementations, split_words
 from gconvbench.records import Job
 from gconvbench.runner.checkout import (
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from gconvbench.acceptance import Acceptance
     from gconvbench.cli.selection import Selection
-    from gconvbench.gate_options import GateOptions
     from gconvbench.protocol import Description, Ready
     from gconvbench.records import Method
 
@@ -175,13 +175,34 @@ def _commits(options: GateOptions, chosen: Chosen, commit: str | None) -> Iterat
     with checkout(repository, baseline.commit, build=options.build) as tree:
         older = Side(what=f"commit {baseline.commit[:10]}", code=tree, code_paths=code_paths)
         yield Sides(
-            _asked(older, chosen, _selection_there(options, chosen, repository, tree)),
+            _asked(
+                older,
+                chosen._replace(implementation=_names_there(options, repository, tree)),
+                _selection_there(options, chosen, repository, tree),
+            ),
             _asked(contender, chosen),
             is_about_code=True,
             repository=repository,
             baseline_commit=baseline.commit,
             note=f"baseline is commit {baseline.commit[:10]}, {baseline.why}",
         )
+
+
+def _names_there(options: GateOptions, repository: Path, tree: Path) -> str:
+    """The implementations asked for, and those that only the baseline's `pyproject.toml` names.
+
+    Else one would be dropped together with its name, and nobody be told. What the command line
+    asks for is all that is meant.
+    """
+    try:
+        here, there = (read_gate_options(None, folder) for folder in (repository, tree))
+    except UsageError:  # the configuration of another time
+        return options.implementation
+    usual = GateOptions().implementation
+    if options.implementation != here.implementation or there.implementation == usual:
+        return options.implementation
+    words = (*split_words(options.implementation), *split_words(there.implementation))
+    return ",".join(dict.fromkeys(words))
 
 
 def _selection_there(

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gconvbench.acceptance import accepted_levels, load_acceptances
+from gconvbench.acceptance import (
+    ACCEPTED_FILE,
+    accepted_levels,
+    load_acceptances,
+    read_acceptances,
+    unplaced,
+)
 from gconvbench.cases import case_id, parse_descriptor
-from gconvbench.errors import ExitCode, NotMeasuredError, UsageError, nearest_match, refused_name
+from gconvbench.errors import (
+    ExitCode,
+    GconvbenchError,
+    NotMeasuredError,
+    UsageError,
+    nearest_match,
+    refused_name,
+)
 from gconvbench.history import History, asv_history, changed_between, collect_series, judge_history
 from gconvbench.report.console import make_console
 from gconvbench.report.history import print_history
-from gconvbench.store import list_runs, load_run
+from gconvbench.runner.checkout import file_at, top_of
+from gconvbench.store import list_runs, load_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
-    from gconvbench.acceptance import AcceptedLevel
+    from gconvbench.acceptance import Acceptance, AcceptedLevel
     from gconvbench.history import HistoryRun, Judged, Key, Series
     from gconvbench.records import Header, Record
 
@@ -62,7 +77,8 @@ def show_history(results: Path, asked: Asked, *, asv: Path | None, json: bool) -
     else:
         history = asv_history(asv, asked.machine)
     selected = _selected(history, asked.cases, asked.implementations)
-    levels = accepted_levels(selected, load_acceptances(asked.file))
+    entries = load_acceptances(asked.file)
+    levels = accepted_levels(selected, entries, _accepted_at(asked.file) if asv is None else None)
     own: dict[str, list[int]] = {}
     for level in levels:
         for name in level.series:
@@ -72,8 +88,28 @@ def show_history(results: Path, asked: Asked, *, asv: Path | None, json: bool) -
         for line in _json_lines(judged, levels):
             print(msgspec.json.encode(line).decode())
     else:
-        print_history(judged, make_console(sys.stdout), accepted=levels)
+        left = unplaced(selected, entries, levels)
+        print_history(judged, make_console(sys.stdout), accepted=levels, unplaced=left)
     return ExitCode.FINE
+
+
+def _accepted_at(file: Path | None) -> Callable[[str], tuple[Acceptance, ...]] | None:
+    """What the file had at a commit of the repository around it; None outside of one."""
+    path = (file or Path(ACCEPTED_FILE)).resolve()
+    try:
+        top = top_of(path.parent).resolve()
+    except UsageError:
+        return None
+
+    @functools.cache
+    def accepted_at(commit: str) -> tuple[Acceptance, ...]:
+        try:
+            text = file_at(top, commit, path.relative_to(top).as_posix())
+            return read_acceptances(text) if text else ()
+        except GconvbenchError:  # no commit of this repository, or a file that did not parse then
+            return ()
+
+    return accepted_at
 
 
 def _stored(results: Path, asked: Asked) -> History:
@@ -90,7 +126,7 @@ def _stored(results: Path, asked: Asked) -> History:
     of_machine = [path for path in paths if path.parent.name == chosen]
     history = collect_series(_loaded(of_machine, unreadable), contenders=asked.gates)
     if unreadable:
-        history.left_out["unreadable"] = len(unreadable)
+        history.left_out["unreadable or changed after it was written"] = len(unreadable)
     if not history.series:
         raise NotMeasuredError(_no_times(chosen, len(of_machine), history.left_out))
     return history
@@ -111,7 +147,7 @@ def _loaded(
     """One run at a time, so that memory holds no two."""
     for path in paths:
         try:
-            run = load_run(path)
+            run = load_unchanged(path)
         except UsageError:
             unreadable.append(path)
         else:
@@ -172,6 +208,7 @@ def _json_lines(judged: Judged, levels: Sequence[AcceptedLevel]) -> Iterator[dic
         "runs": [_run(run) for run in history.runs],
         "series": len(history.series),
         "too_short": len(judged.too_short),
+        "ended": len(judged.ended),
         "left_out": history.left_out,
     }
     for event in judged.events:

@@ -1,4 +1,4 @@
-"""Standard output whose reader may have left, such as `head`."""
+"""Standard output and standard error whose reader may have left, such as `head`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TextIO
 
 __all__ = ["tolerate_closed_pipe"]
 
 
 @contextmanager
-def tolerate_closed_pipe() -> Iterator[None]:
+def tolerate_closed_pipe(stream: TextIO | None = None) -> Iterator[None]:
     """What the block prints is dropped once nobody reads it, and so is all that follows.
 
     What is left to do, such as measuring and storing, goes on, and the exit code stays its own.
+
+    Args:
+        stream: to which the block prints; None for standard output.
     """
+    stream = stream or sys.stdout
     try:
         yield
-        sys.stdout.flush()
+        stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -18,10 +18,12 @@ class Offer(NamedTuple):
     Attributes:
         reasons: per job why it cannot be done; None where it can.
         names: per case id the layer's name, where there is one.
+        problems: why implementations cannot be used at all, by name.
     """
 
     reasons: Mapping[Job, str | None]
     names: Mapping[str, str]
+    problems: Mapping[str, str] = {}
 
     def why_not(self, job: Job | None) -> str:
         """The reason why it cannot be done; empty where it can, or is not there at all."""
@@ -89,6 +91,10 @@ def _pair(ours: Job | None, theirs: Job | None, baseline: Offer, contender: Offe
     pair = Pair(ours, theirs, contender.names.get(job.case) or baseline.names.get(job.case, ""))
     if of_baseline and of_contender:
         return pair
+    if of_baseline and theirs is None and (problem := contender.problems.get(job.implementation)):
+        return pair._replace(kind="failed", detail=f"cannot be used: {problem}")
+    if of_contender and ours is None and (problem := baseline.problems.get(job.implementation)):
+        return pair._replace(kind="no_baseline", detail=f"could not be used there: {problem}")
     if of_baseline:
         reason = contender.why_not(theirs)
         detail = f"unsupported now: {reason}" if reason else "the contender does not have it"

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["CaseVerdict", "Judgement", "SuiteShift", "judge", "judge_sides"]
 
 Word = Literal[
-    "unchanged", "slower", "faster", "implausibly_faster", "uncertain", "not_reached", "missing"
+    "unchanged",
+    "slower",
+    "slower_with_suite",
+    "faster",
+    "implausibly_faster",
+    "uncertain",
+    "not_reached",
+    "missing",
 ]
 _Z_95 = 1.96
 _FEWEST = 2
@@ -31,7 +38,10 @@ class CaseVerdict(NamedTuple):
     """One case's end.
 
     Attributes:
-        word: the verdict.
+        word: the verdict: `slower`, `faster` and `implausibly_faster` (more than the rule's
+            `believed`) are confirmed by fresh processes; `unchanged`; `uncertain` was not decided;
+            `slower_with_suite` was not looked at alone, but all cases are slower;
+            `not_reached` is a suspect that the budget left out; `missing` lacks times.
         ratio: contender over baseline; > 1 is slower.
         low: lower end of its 95 % interval.
         high: upper end.
@@ -157,17 +167,24 @@ def judge_sides(  # noqa: PLR0913 (keyword-only, one per choice)
             have in common is taken off.
         seed: of coins and controls.
         budget: what there is time for; None is all.
+
+    Raises:
+        ValueError: fewer than one case or two pairs, a minimum effect that is no share, or samples
+            of another shape or not above 0.
     """
     rule = rule or Rule()
     rng = np.random.default_rng(seed)
+    problem = _Problem(cases, anchors, rule, rng, subtract)
+    problem.minimum = _minimum(minimum_effect, problem)
+    if pairs < _FEWEST:
+        message = f"pairs ({pairs}) must be {_FEWEST} or more"
+        raise ValueError(message)
     rows = np.arange(cases + anchors)
     first: Processes | None = None
     if budget is not None:
         first = gather(measure, rows, pairs=1, rule=rule, rng=rng)
         pairs = max(_FEWEST, budget.pairs(pairs))
     first = gather(measure, rows, pairs=pairs, rule=rule, rng=rng, before=first)
-    problem = _Problem(cases, anchors, rule, rng, subtract)
-    problem.minimum = _minimum(minimum_effect, problem)
     return _judge(first, problem, measure, budget)
 
 
@@ -200,10 +217,14 @@ def judge(  # noqa: PLR0913 (keyword-only, one per choice)
         budget: as of `judge_sides`.
 
     Raises:
-        ValueError: the two have different numbers of rows, or none beside anchors.
+        ValueError: the two have different numbers of rows, or none beside anchors; another shape,
+            seconds that are not above 0, what looks like seconds where log seconds are due, or a
+            minimum effect that is no share.
     """
     rule = rule or Rule()
     sides = [np.asarray(side, dtype=float) for side in (baseline, contender)]
+    for side in sides:
+        _refuse_shape(side)
     if len(sides[0]) != len(sides[1]) or len(sides[0]) <= anchors:
         message = f"rows ({len(sides[0])} and {len(sides[1])}) must agree and exceed {anchors}"
         raise ValueError(message)
@@ -216,9 +237,34 @@ def judge(  # noqa: PLR0913 (keyword-only, one per choice)
     return _judge(first, problem, measure, budget)
 
 
+def _refuse_shape(side: Floats) -> None:
+    """Let pass samples in seconds, and levels in log seconds that are not seconds themselves."""
+    if side.ndim not in {2, 3} or not side.size:
+        message = (
+            f"a side has shape {side.shape}; (cases, processes, samples) of seconds is needed, "
+            "or (cases, processes) of log seconds"
+        )
+        raise ValueError(message)
+    if side.ndim == 2 and np.nanmin(side, initial=np.inf) > 0:  # noqa: PLR2004
+        message = (
+            "levels must be log seconds; all are above 0, which is above a second each: give "
+            "seconds as (cases, processes, samples), with one sample by [..., None]"
+        )
+        raise ValueError(message)
+
+
 def _minimum(given: Floats | float | None, problem: _Problem) -> Floats:
-    value = problem.rule.minimum_effect if given is None else given
-    return np.broadcast_to(np.asarray(value, dtype=float), problem.cases)
+    if problem.cases < 1 or problem.anchors < 0:
+        message = f"cases ({problem.cases}) must be 1 or more, anchors ({problem.anchors}) 0"
+        raise ValueError(message)
+    value = np.asarray(problem.rule.minimum_effect if given is None else given, dtype=float)
+    if value.shape not in {(), (problem.cases,)} or not ((value >= 0) & np.isfinite(value)).all():
+        message = (
+            f"minimum_effect ({np.array2string(value, threshold=4)}) must be a share from 0, "
+            f"for all or for each of the {problem.cases} cases"
+        )
+        raise ValueError(message)
+    return np.broadcast_to(value, problem.cases)
 
 
 def _judge(
@@ -350,7 +396,7 @@ def _verdicts(  # noqa: PLR0913 (all that is known)
     if suite is not None and suite.confirmed and suite.ratio > 1:
         for row in np.flatnonzero(screened.shift[: problem.cases] > np.log1p(problem.minimum)):
             if words[row] == ("unchanged", "") and row not in decided.estimates:
-                words[row] = ("uncertain", "slower together with the suite, not looked at alone")
+                words[row] = ("slower_with_suite", "")
     half = _Z_95 * screened.standard_error
     ends = np.exp(np.stack([screened.shift, screened.shift - half, screened.shift + half], axis=1))
     sizes = np.stack([_counted(first.baseline), _counted(first.contender)], axis=1)
@@ -371,7 +417,7 @@ def _words(
     if not can_measure:
         words = _screened_words(screened, problem, "stored data can only screen")
     if decided.faster_not_reached:
-        first_look = _screened_words(screened, problem, "the budget was spent")
+        first_look = _screened_words(screened, problem, "the budget did not suffice for more")
     for row in decided.faster_not_reached:
         is_sure = first_look[row][0] in {"faster", "implausibly_faster"}
         words[row] = first_look[row] if is_sure else ("unchanged", "not looked at again")
@@ -383,7 +429,7 @@ def _words(
     for row in decided.open:
         words[row] = ("uncertain", "open after the last look")
     for row in decided.not_reached:
-        words[row] = ("not_reached", "the budget was spent")
+        words[row] = ("not_reached", "the budget did not suffice to look at it again")
     lacking: tuple[Word, str] = ("missing", "fewer than two processes of a side have a time")
     fewest = np.minimum(_counted(first.baseline), _counted(first.contender)).tolist()
     return [

@@ -84,7 +84,16 @@ def level(samples_s: Floats) -> Floats:
 
     Returns:
         Log seconds, shape (...): of n samples the one with floor((n - 1) / 4) below it.
+
+    Raises:
+        ValueError: no samples, or one that is not above 0.
     """
+    if not samples_s.shape[-1]:
+        message = f"samples have shape {samples_s.shape}; at least one of each is needed"
+        raise ValueError(message)
+    if (samples_s <= 0).any():
+        message = f"samples must be seconds above 0; the smallest is {np.nanmin(samples_s):g}"
+        raise ValueError(message)
     lower = int(_QUARTILE * (samples_s.shape[-1] - 1))
     return np.log(np.partition(samples_s, lower, axis=-1)[..., lower])
 
@@ -150,7 +159,13 @@ class _Gathering:
 
     def take(self, sides: Sequence[SideName]) -> None:
         for side in sides:
-            found = self._measure(side, self._rows)
+            found = np.asarray(self._measure(side, self._rows), dtype=float)
+            if found.ndim not in {1, 2} or len(found) != self._rows.size:
+                message = (
+                    f"measure returned shape {found.shape} for {self._rows.size} rows; "
+                    "(rows, samples) of seconds is needed, or (rows,) of log seconds"
+                )
+                raise ValueError(message)
             self.levels[side].append(level(found) if found.ndim > 1 else found)
 
     def stacked(self, side: SideName) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,10 @@ __all__ = ["asv_history"]
 
 _Point = tuple[int, str]
 """Date of the commit in milliseconds since 1970, and its hash."""
+
+
+_SHORTEST_VERSION = 8
+_UNREADABLE = "a file that is no result of asv"
 
 
 class _Results(Protocol):
@@ -48,7 +53,8 @@ def asv_history(folder: Path, machine: str | None = None) -> History:
             read, or no such machine.
     """
     found: dict[str, list[_Results]] = {}
-    for one in _results(folder):
+    results, unreadable = _results(folder)
+    for one in results:
         found.setdefault(str(one.params.get("machine")), []).append(one)
     if not found:
         message = (
@@ -60,19 +66,35 @@ def asv_history(folder: Path, machine: str | None = None) -> History:
         machine = max(found, key=lambda name: max(one.date for one in found[name]))
     if machine not in found:
         raise UsageError(refused_name("machine", machine, sorted(found)))
-    return _history(machine, found[machine], _units(folder))
+    left_out = {_UNREADABLE: unreadable} if unreadable else {}
+    return _history(machine, found[machine], _units(folder), left_out)
 
 
-def _results(folder: Path) -> Iterator[_Results]:
+def _results(folder: Path) -> tuple[list[_Results], int]:
+    """What asv can read, and how many files it cannot, or that hold something else."""
     if not folder.is_dir():
         message = f"folder {str(folder)!r} does not exist; name asv's results_dir"
         raise UsageError(message)
     try:
-        from asv.results import iter_results  # noqa: PLC0415 (optional, and slow to import)
+        from asv.results import (  # noqa: PLC0415 (optional, and slow to import)
+            Results,
+            iter_results_paths,
+        )
     except ModuleNotFoundError as error:
         message = f"--asv needs {error.name}; pip install 'asv>=0.6.6'"
         raise UsageError(message) from None
-    return iter_results(str(folder))
+    found: list[_Results] = []
+    unreadable = 0
+    for root, name, machine in iter_results_paths(str(folder)):
+        try:
+            one = Results.load(os.path.join(root, name), machine_name=machine)  # noqa: PTH118
+            _text(int(one.date))
+            list(_values(one))
+        except Exception:  # noqa: BLE001 (asv does not look at what it loads)
+            unreadable += 1
+        else:
+            found.append(one)
+    return found, unreadable
 
 
 def _units(folder: Path) -> dict[str, str]:
@@ -82,12 +104,16 @@ def _units(folder: Path) -> dict[str, str]:
 
     try:
         known = load_json(str(folder / "benchmarks.json"), Benchmarks.api_version)
-    except (OSError, UserError):
+    except (OSError, ValueError, UserError):
+        return {}
+    if not isinstance(known, dict):
         return {}
     return {name: str(one.get("unit", "")) for name, one in known.items() if isinstance(one, dict)}
 
 
-def _history(machine: str, results: list[_Results], units: dict[str, str]) -> History:
+def _history(
+    machine: str, results: list[_Results], units: dict[str, str], left_out: dict[str, int]
+) -> History:
     points = sorted({(int(one.date), str(one.commit_hash)) for one in results})
     environments = {one.env_name for one in results}
     values: dict[Key, dict[_Point, float]] = {}
@@ -105,7 +131,7 @@ def _history(machine: str, results: list[_Results], units: dict[str, str]) -> Hi
             key: Series(key=key, values=tuple(map(found.get, points)), unit=unit_of[key])
             for key, found in sorted(values.items())
         }),
-        left_out={},
+        left_out=left_out,
     )  # fmt: skip
 
 
@@ -134,11 +160,25 @@ def _with_short_versions(series: dict[Key, Series]) -> tuple[Series, ...]:
     named = []
     for key, one in series.items():
         several = len(versions[key.case, key.implementation]) > 1
-        short = f"version {key.cache_mode[:8]}" if several else ""
+        short = f"version {_shortened(key.cache_mode, versions[key.case, key.implementation])}"
         named.append(
-            Series(key=Key(key.case, key.implementation, short), values=one.values, unit=one.unit)
+            Series(
+                key=Key(key.case, key.implementation, short if several else ""),
+                values=one.values,
+                unit=one.unit,
+            )
         )
     return tuple(named)
+
+
+def _shortened(version: str, among: set[str]) -> str:
+    """As many characters as tell it from the others, eight at least."""
+    lengths = range(_SHORTEST_VERSION, len(version))
+    others = among - {version}
+    return next(
+        (version[:n] for n in lengths if not any(o.startswith(version[:n]) for o in others)),
+        version,
+    )
 
 
 def _text(date_ms: int) -> str:

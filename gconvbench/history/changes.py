@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gconvbench.history.drifts import drifts_in
+from gconvbench.history.drifts import Noise, drifts_in, flattened
 from gconvbench.history.levels import clear_starts, rank_p, steps_at
 from gconvbench.history.noise import memory_factor, sigma_of_differences, without_spikes
 from gconvbench.history.partition import best_partition
@@ -165,15 +165,14 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
     memory = memory_factor(
         np.concatenate([_residuals(p.values, s) for p, s in zip(pieces, firsts, strict=True)])
     )
+    noise = Noise(sigma, memory, penalty * memory)
     changes: list[ChangePoint] = []
     drifts: list[Drift] = []
     for piece in pieces:
         starts = _agreed(piece, piece.starts(sigma, penalty * memory), sigma)
-        ramps, left = drifts_in(
-            piece.values, starts, sigma=sigma, memory=memory, penalty=penalty * memory
-        )
+        ramps, left = drifts_in(piece.values, starts, noise)
         places = there[piece.offset : piece.offset + len(piece.values)]
-        steps = steps_at(piece.values, left, sigma, memory)
+        steps = steps_at(flattened(piece.values, ramps), left, sigma, memory)
         changes += map(functools.partial(_change_point, places), left, steps)
         drifts += [_drift(places, ramp) for ramp in ramps]
     return Findings(

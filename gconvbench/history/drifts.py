@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-__all__ = ["Ramp", "drifts_in"]
+__all__ = ["Noise", "Ramp", "drifts_in", "flattened"]
 
 _SHORTEST = 8
 """As a level: within fewer runs a climb is a step that spikes have rounded."""
@@ -32,6 +32,28 @@ _ENDS = (24, 12)
 _THRESHOLD = 5.0
 """Windows and threshold of the second opinion on steps."""
 _FEWEST = 16
+_NEAR = 15
+"""So many runs after a climb are searched for a step that it has hidden."""
+_FEWEST_AFTER = 3
+"""So many runs a new level lasts at the end of a history."""
+_SMALLEST_STEP = 0.01
+"""As between levels."""
+_LEAST_OWN = 0.1
+"""So much of a ramp's length must be left when steps are taken out of it, or it is one of them."""
+
+
+class Noise(NamedTuple):
+    """What a climb has to stand out from.
+
+    Attributes:
+        sigma: standard deviation, on the log scale.
+        memory: by which factor neighbours that resemble each other inflate the variance of a mean.
+        penalty: what a climb or a step must explain more than without it, in squares of sigma.
+    """
+
+    sigma: float
+    memory: float
+    penalty: float
 
 
 class Ramp(NamedTuple):
@@ -60,72 +82,165 @@ class _Shapes(NamedTuple):
 
 
 class _Fit(NamedTuple):
+    """The best ramp beside given steps; sums of squares in units of one run.
+
+    Attributes:
+        ramp: counted from the region's first run.
+        left: what it leaves unexplained.
+        flat: what the given steps alone leave.
+        step: what they and one more step leave.
+        variance: of the noise.
+    """
+
     ramp: Ramp
-    gain: float
+    left: float
+    flat: float
+    step: float
+    variance: float
 
 
-def drifts_in(
-    values: Values, starts: Sequence[int], *, sigma: float, memory: float, penalty: float
-) -> tuple[list[Ramp], list[int]]:
+def drifts_in(values: Values, starts: Sequence[int], noise: Noise) -> tuple[list[Ramp], list[int]]:
     """The slow climbs and falls, and the steps that are left when their stairs are taken out.
 
-    First each step is held against a climb around it, then each stretch without a step is looked
-    at by its ends.
+    First each step is held against a climb around it: where the climb explains the values better,
+    it takes the step's place, and of the steps near it those are left that it does not explain.
+    Then each stretch without a step is looked at by its ends.
 
     Args:
         values: (n,), none missing.
         starts: of levels that differ.
-        sigma: of the noise.
-        memory: by which factor it inflates the variance of a mean.
-        penalty: what a climb must explain more than a step, in units of the noise's variance.
+        noise: of the whole history.
     """
     found: list[Ramp] = []
     edges = [0, *starts, len(values)]
     for low, start, high in zip(edges, edges[1:], edges[2:], strict=False):
         region = max(low, start - _AROUND), min(high, start + _AROUND)
-        found += _climb(values, region, sigma, memory, penalty)
-    joined = _joined(found)
-    left = [start for start in starts if not any(_covers(ramp, start) for ramp in joined)]
+        found += _climb(values, region, noise)
+    joined, left = _sorted_out(values, _joined(found), starts, noise)
     for region in _stretches(left, joined, len(values)):
-        if _ends_differ(values[slice(*region)], sigma, memory):
-            joined += _climb(values, region, sigma, memory, penalty)
+        if _ends_differ(values[slice(*region)], noise):
+            joined += _climb(values, region, noise)
     return sorted(joined), left
 
 
-def _climb(
-    values: Values, region: tuple[int, int], sigma: float, memory: float, penalty: float
-) -> list[Ramp]:
+def _climb(values: Values, region: tuple[int, int], noise: Noise) -> list[Ramp]:
     """The climb in a region, where it explains the values clearly better than a step."""
     low, high = region
     if high - low < _FEWEST:
         return []
-    fit = _fit(values[low:high], sigma, memory)
-    if fit.gain <= penalty or abs(fit.ramp.change) < _SMALLEST:
-        return []
-    ramp = fit.ramp
-    return [ramp._replace(first=low + ramp.first, last=low + ramp.last)]
+    fit = _fit(values[low:high], noise)
+    is_better = fit.step - fit.left > noise.penalty * fit.variance
+    return [_moved(fit.ramp, low)] if is_better and abs(fit.ramp.change) >= _SMALLEST else []
 
 
-def _fit(values: Values, sigma: float, memory: float) -> _Fit:
-    """The best ramp by least squares, and what it explains more than the best step."""
+def _sorted_out(
+    values: Values, ramps: Sequence[Ramp], starts: Sequence[int], noise: Noise
+) -> tuple[list[Ramp], list[int]]:
+    """The climbs as they are beside the steps that none of them explains, and these steps."""
+    apart = [start for start in starts if not any(_covers(ramp, start) for ramp in ramps)]
+    found: list[Ramp] = []
+    left = list(apart)
+    for ramp in ramps:
+        low, high = _around(ramp, ramps, apart, len(values))
+        first = max(low + _SHORTEST, ramp.first)
+        places = range(first - low, min(ramp.last + _NEAR, high - _FEWEST_AFTER) - low)
+        steps, fit = _steps_beside(values[low:high], places, noise)
+        left += [low + step for step in steps]
+        if not steps:
+            found.append(ramp)
+        elif fit.flat - fit.left > noise.penalty * fit.variance:
+            found += [_moved(fit.ramp, low)] if abs(fit.ramp.change) >= _SMALLEST else []
+    return found, sorted(left)
+
+
+def _around(ramp: Ramp, ramps: Sequence[Ramp], starts: Sequence[int], n: int) -> tuple[int, int]:
+    """The runs around a climb, as far as the next step or climb."""
+    before = [s for s in starts if s <= ramp.first]
+    before += [one.last + 1 for one in ramps if one.last < ramp.first]
+    after = [s for s in starts if s > ramp.last]
+    after += [one.first for one in ramps if one.first > ramp.last]
+    return max(0, ramp.first - _AROUND, *before), min(n, ramp.last + 1 + _AROUND, *after)
+
+
+def _steps_beside(values: Values, places: Sequence[int], noise: Noise) -> tuple[list[int], _Fit]:
+    """The steps that explain what no climb does, the clearest first, and the climb beside them."""
+    steps: list[int] = []
+    best = _fit(values, noise)
+    while others := [place for place in places if place not in steps]:
+        fits = {place: _fit(values, noise, [*steps, place]) for place in others}
+        place = min(fits, key=lambda one: fits[one].left)
+        fit = fits[place]
+        size = _size(values, [*steps, place], fit.ramp)
+        is_better = best.left - fit.left > noise.penalty * fit.variance
+        if not is_better or abs(size) < _SMALLEST_STEP:
+            break
+        steps.append(place)
+        best = fit
+    return steps, best
+
+
+def _size(values: Values, steps: Sequence[int], ramp: Ramp) -> float:
+    """Of the last of the steps, when all of them and the ramp are fitted together."""
+    place = np.arange(len(values))
+    columns = [np.ones(len(values)), _shape(ramp, len(values)), *(place >= s for s in steps)]
+    fitted = np.linalg.lstsq(np.stack(columns, axis=1).astype(np.float64), values)[0]
+    return float(fitted[-1])
+
+
+def flattened(values: Values, ramps: Sequence[Ramp]) -> Values:
+    """The values without the climbs, (n,)."""
+    return values - sum((ramp.change * _shape(ramp, len(values)) for ramp in ramps), np.zeros(1))
+
+
+def _shape(ramp: Ramp, n: int) -> Values:
+    before = ramp.first - 1
+    return np.clip((np.arange(n) - before) / (ramp.last - before), 0, 1)
+
+
+def _moved(ramp: Ramp, by: int) -> Ramp:
+    return ramp._replace(first=by + ramp.first, last=by + ramp.last)
+
+
+def _fit(values: Values, noise: Noise, steps: Sequence[int] = ()) -> _Fit:
+    """The best ramp by least squares, beside steps at these places."""
     size = math.ceil(len(values) / _MOST_CELLS)
     count = len(values) // size
     cells = values[: count * size].reshape(count, size).mean(axis=1)
     shapes = _shapes(count)
     centred = cells - cells.mean()
-    total = float(centred @ centred)
-    along = shapes.unit @ centred
-    left = np.maximum(total - along**2, 0.0) * size
-    is_step = shapes.length == 1
+    unit, norm = shapes.unit, shapes.norm
     is_ramp = shapes.length * size >= _SHORTEST
-    step = float(left[is_step].min())
+    if steps:
+        known = _steps_in_cells(steps, count, size)
+        centred = centred - known @ (known.T @ centred)
+        unit = unit - (unit @ known) @ known.T
+        own = np.linalg.norm(unit, axis=1)
+        is_ramp &= own > _LEAST_OWN
+        own = np.maximum(own, _LEAST_OWN)
+        unit, norm = unit / own[:, None], norm * own
+    total = float(centred @ centred)
+    along = unit @ centred
+    left = np.maximum(total - along**2, 0.0) * size
     best = int(np.where(is_ramp, left, np.inf).argmin())
-    variance = max(sigma**2, float(left[best]) / max(count - 4, 1))
-    change = float(along[best] / shapes.norm[best])
-    error = math.sqrt(memory * variance / size) / float(shapes.norm[best])
+    variance = max(noise.sigma**2, float(left[best]) / max(count - 4 - len(steps), 1))
+    change = float(along[best] / norm[best])
+    error = math.sqrt(noise.memory * variance / size) / float(norm[best])
     start, length = int(shapes.start[best]) * size, int(shapes.length[best]) * size
-    ramp = Ramp(start + 1, min(start + length, len(values) - 1), change, 1.96 * error)
-    return _Fit(ramp, (step - float(left[best])) / variance)
+    return _Fit(
+        Ramp(start + 1, min(start + length, len(values) - 1), change, 1.96 * error),
+        left=float(left[best]),
+        flat=total * size,
+        step=float(left[shapes.length == 1].min()),
+        variance=variance,
+    )
+
+
+def _steps_in_cells(steps: Sequence[int], count: int, size: int) -> Values:
+    """An orthonormal basis of the steps as the cells' means have them, (cells, steps)."""
+    place = np.arange(count * size)
+    columns = [(place >= step).reshape(count, size).mean(axis=1) for step in steps]
+    basis: Values = np.linalg.qr(np.stack([one - one.mean() for one in columns], axis=1))[0]
+    return basis
 
 
 @functools.cache
@@ -163,8 +278,8 @@ def _stretches(starts: Sequence[int], ramps: Sequence[Ramp], n: int) -> list[tup
     return [(a[1], b[0]) for a, b in itertools.pairwise(edges) if b[0] - a[1] >= _FEWEST]
 
 
-def _ends_differ(values: Values, sigma: float, memory: float) -> bool:
+def _ends_differ(values: Values, noise: Noise) -> bool:
     half = len(values) // 2
     first, last = values[: min(_ENDS[0], half)], values[-min(_ENDS[1], half) :]
-    step = step_between(first, last, sigma, memory)
+    step = step_between(first, last, noise.sigma, noise.memory)
     return abs(step.change) >= _SMALLEST and step.half_width * _THRESHOLD / 1.96 < abs(step.change)

@@ -38,6 +38,11 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(s for s in self.history.series if self.findings[s.key.name].is_too_short)
 
     @property
+    def ended(self) -> tuple[Series, ...]:
+        """Series without a value in the newest run."""
+        return tuple(s for s in self.history.series if s.values[-1] is None)
+
+    @property
     def found(self) -> tuple[Series, ...]:
         """Series with changes or drifts, the largest first."""
         sizes = {name: _largest(findings) for name, findings in self.findings.items()}

@@ -59,7 +59,12 @@ JOB_KINDS: dict[str, Kind] = {
     ),
     "slower": Kind("slower", ExitCode.SLOWER, "confirmed slower"),
     "uncertain": Kind("uncertain", ExitCode.UNCERTAIN, "could not be decided"),
-    "not_reached": Kind("uncertain", ExitCode.UNCERTAIN, "the budget was spent before a decision"),
+    "slower_with_suite": Kind(
+        "uncertain", ExitCode.UNCERTAIN, "slower together with the suite, not looked at alone"
+    ),
+    "not_reached": Kind(
+        "uncertain", ExitCode.UNCERTAIN, "the budget did not suffice for a decision"
+    ),
     "accepted": Kind("slower", ExitCode.FINE, "a change that was accepted"),
     "new": Kind("missing", ExitCode.FINE, "the contender has it, the baseline not"),
     "faster": Kind("faster", ExitCode.FINE, "confirmed faster"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from gconvbench.acceptance import AcceptedLevel
+    from gconvbench.acceptance import Acceptance, AcceptedLevel
     from gconvbench.history import Event, Findings, HistoryRun, Judged, Series
     from gconvbench.records import Difference
 
@@ -39,7 +39,11 @@ _SECONDS = "seconds"
 
 
 def print_history(
-    judged: Judged, console: Console, *, accepted: Sequence[AcceptedLevel] = ()
+    judged: Judged,
+    console: Console,
+    *,
+    accepted: Sequence[AcceptedLevel] = (),
+    unplaced: Sequence[Acceptance] = (),
 ) -> None:
     """What happened, by event and by series.
 
@@ -47,9 +51,11 @@ def print_history(
         judged: all of it.
         console: where to.
         accepted: what a reviewed file says of it, oldest first.
+        unplaced: entries of that file of which it is not known where their level begins.
     """
     console.print(Text(history_sentence(judged), style="bold"))
-    for note in itertools.chain(_notes(judged), _accepted_notes(judged, accepted)):
+    left = (f"not placed, as no run is at its end: {entry.named}" for entry in unplaced)
+    for note in itertools.chain(_notes(judged), _accepted_notes(judged, accepted), left):
         console.print(Text(note, style="dim"))
     for event in judged.events:
         _print_event(event, judged, console)
@@ -89,6 +95,8 @@ def _notes(judged: Judged) -> Iterable[str]:
     """What was not looked at, and why."""
     if short := len(judged.too_short):
         yield f"{short} series too short to judge: fewer than {FEWEST_RUNS} runs with a value"
+    if ended := len(judged.ended):
+        yield f"{ended} series without a value in the newest run: crashed, wrong, renamed or gone"
     for reason, count in judged.history.left_out.items():
         yield f"{_plural(count, 'run')} left out: {reason}"
     values = [value for series in judged.history.series for value in series.values]

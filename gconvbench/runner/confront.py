@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from gconvbench.gate import Judgement, Rule
     from gconvbench.gate.processes import Budget, Floats, SideName
     from gconvbench.records import Job, JobVerdict, Record
-    from gconvbench.runner.question import Question
+    from gconvbench.runner.question import Question, QuestionSide
 
-__all__ = ["Meeting", "anchors_of", "confront", "refuse_unknown", "unusable"]
+__all__ = ["Meeting", "anchors_of", "confront", "offer_of_side", "refuse_unknown", "unusable"]
 
 _SIDES: tuple[SideName, ...] = ("baseline", "contender")
 
@@ -75,8 +75,8 @@ def confront(question: Question, *, tell: Callable[[str], object] = str) -> Comp
         is_about_interpreters=question.is_about_interpreters,
     )
     pairs = pair_up(
-        Offer(asked["baseline"].reasons, question.baseline.names),
-        Offer(asked["contender"].reasons, question.contender.names),
+        offer_of_side(asked["baseline"], question.baseline),
+        offer_of_side(asked["contender"], question.contender),
         implementations=question.implementations,
     )
     meeting = Meeting(question, asked, pairs, tell, start)
@@ -214,6 +214,12 @@ def _comparison(
 def _ask(name: SideName, question: Question) -> Asked:
     of_side = question.baseline if name == "baseline" else question.contender
     return ask(of_side.side, question.device, of_side.method, of_side.jobs_of)
+
+
+def offer_of_side(asked: Asked, side: QuestionSide) -> Offer:
+    """What a side has to pair up, and what is wrong with the rest."""
+    problems = {one.name: one.problem for one in asked.ready.implementations if one.problem}
+    return Offer(asked.reasons, side.names, problems)
 
 
 def refuse_unknown(

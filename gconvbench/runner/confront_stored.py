@@ -21,7 +21,7 @@ from gconvbench.comparing import (
 from gconvbench.gate import judge
 from gconvbench.planning import ALL, DEFAULT
 from gconvbench.records import Finding
-from gconvbench.runner.confront import Meeting, refuse_unknown, unusable
+from gconvbench.runner.confront import Meeting, offer_of_side, refuse_unknown, unusable
 from gconvbench.runner.slots import ask
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def confront_stored(
     offer = offer_of(stored.run)
     refuse_unknown(question, asked, {job.implementation for job in offer.reasons})
     offer, left_out = _asked_for(offer, stored, asked["contender"], question)
-    pairs = pair_up(offer, Offer(asked["contender"].reasons, of_contender.names))
+    pairs = pair_up(offer, offer_of_side(asked["contender"], of_contender))
     meeting = Meeting(question, asked, pairs, tell, start, facts={"baseline": facts_of(stored.run)})
     stopping = (
         *other_environment(header.environment, asked["contender"].ready.environment),

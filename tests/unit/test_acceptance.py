@@ -263,9 +263,9 @@ def test_with_a_glob_there_is_one_entry_for_all_within(tmp_path: Path) -> None:
 def test_ids_are_no_globs_of_other_jobs(tmp_path: Path) -> None:
     job = make_verdict("slower", case="a*", implementation="b[1]?")
     (entry,) = accepted(make_comparison([job]), tmp_path / "f")
-    assert entry.covers("a*", "b[1]?")
-    assert not entry.covers("ab", "b[1]?")
-    assert not entry.covers("a*", "b1x")
+    assert entry.covers("a*", "b[1]?", "hot")
+    assert not entry.covers("ab", "b[1]?", "hot")
+    assert not entry.covers("a*", "b1x", "hot")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,11 +25,22 @@ __all__ = ["LOOK_AGAIN_PAIRS", "Command", "commands"]
 
 LOOK_AGAIN_PAIRS = 10
 """Against 3 in a pull request: intervals shrink to about half of their width."""
+_MORE_BUDGET = 4
+"""Times the budget, for three times the pairs and a second look."""
 _MOST_CASES = 3
 _COMMIT_DIGITS = 10
 _LONGEST = 2_000
 """Characters; longer ones are told in words."""
-_CHOOSING = {"--case", "--cases", "--sweep", "-a", "--axis", "--implementation", "--pairs"}
+_CHOOSING = {
+    "--case",
+    "--cases",
+    "--sweep",
+    "-a",
+    "--axis",
+    "--implementation",
+    "--pairs",
+    "--budget",
+}
 
 
 class Command(NamedTuple):
@@ -90,6 +102,8 @@ def _look_again(
     names = ",".join(dict.fromkeys(job.implementation for job in chosen))
     options = [word for case in cases for word in ("--case", case)]
     options += ["--implementation", names, "--pairs", str(LOOK_AGAIN_PAIRS)]
+    if found.budget_s is not None:  # it may be what was short, and may come from a file
+        options += ["--budget", f"{math.ceil(_MORE_BUDGET * found.budget_s)}s"]
     return _pieces(found.command, _without_choice(found.selection), kept, options)
 
 
