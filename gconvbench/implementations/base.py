@@ -129,14 +129,15 @@ class Implementation(ABC):
     def roundings(self, case: Case, tensor: str, device: str) -> int:
         """How often the result named `tensor` is rounded to its storage type (rho of the limit).
 
-        Once by a single kernel; twice where a bias is added separately. On the CPU PyTorch's
-        float16 gradient by the input rounds every filter tap's product to float16 before it sums
-        them, and its gradient by the weight (of a dilated layer also by the bias) every image's
-        (found by running: the error grows with the square root of the taps, or of the batch).
+        Once by a single kernel; twice where a bias is added separately. On the CPU PyTorch's own
+        gradient kernels, which it falls back on for the half types that oneDNN does not have there,
+        round every filter tap's product to that type before they sum them for the input, and every
+        image's for the weight (of a dilated layer also for the bias; found by running: the error
+        grows with the square root of the taps, or of the batch).
         """
         if tensor == "output":
             return 2 if case.bias else 1
-        if case.dtype != "float16" or device != "cpu":
+        if device != "cpu" or not _falls_back(case.dtype):
             return 1
         if tensor == "grad_input":
             return 1 + math.prod(case.kernel_size)
@@ -189,3 +190,15 @@ def _leaves(case: Case, operands: Operands) -> dict[str, Tensor]:
     names = {"dgrad": ("x",), "wgrad": ("weight", "bias"), "training": ("x", "weight", "bias")}
     given = ((name, getattr(operands, name)) for name in names[case.direction])
     return {name: tensor.detach().requires_grad_() for name, tensor in given if tensor is not None}
+
+
+def _falls_back(dtype: str) -> bool:
+    """Whether PyTorch's gradients of this type are not oneDNN's on this CPU.
+
+    float16 was never seen from oneDNN (it needs AVX512_FP16), bfloat16 with AVX512 only.
+    """
+    if dtype != "bfloat16":
+        return dtype == "float16"
+    return not (
+        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 (the question that PyTorch's own dispatch asks)
+    )
