@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CASES = ("-a", "groups=1,2", "-a", "channels=4", "-a", "size=5,6", "--seed", "7")
 SWEEP = ("check", *CASES, "--implementation", "native,pausing")
 ROUNDS = ("--rounds", "2")
+RECORD = b'{"kind":"record",'
 POINTS = (1, 5, 11)
 """Stored records: after the first, in the middle of round 1 and of round 2. `pausing` is every
 second job, so that a run is stopped at such a point or one record later."""
@@ -31,7 +32,7 @@ second job, so that a run is stopped at such a point or one record later."""
 def jobs_in(path: Path) -> list[tuple[Job, int]]:
     """As they stand in the file, which `load_run` would rid of duplicates."""
     records = load_run(path).records
-    assert path.read_bytes().count(b'{"kind":"record",') == len(records)
+    assert path.read_bytes().count(RECORD) == len(records)
     return [(record.job, record.round) for record in records]
 
 
@@ -43,7 +44,7 @@ def start_and_pause(
     process = gconvbench.start(*arguments)
 
     def is_there() -> bool:
-        return bool(gconvbench.stored()) and len(jobs_in(gconvbench.stored()[0])) >= stored
+        return any(path.read_bytes().count(RECORD) >= stored for path in gconvbench.stored())
 
     wait_for(is_there, process)
     return process

@@ -70,7 +70,7 @@ to look again with more processes
       --case g1mb8ic64ih28iw28oc64kh3kw3sh1sw1ph1pw1:conv:float16:contiguous:fprop \\
       --case g32mb8ic64ih28iw28oc64kh3kw3sh1sw1ph1pw1:conv:float16:contiguous:fprop \\
       --case g32mb8ic64ih28iw28oc64kh3kw3sh1sw1ph1pw1:conv:float16:contiguous:wgrad \\
-      --implementation native --pairs 10
+      --implementation native --pairs 10 --budget 1200s
 
 to accept what was found
   gconvbench accept --reason 'why this is intended'

@@ -120,7 +120,7 @@ def test_a_speedup_that_the_budget_cannot_afford_is_told_all_the_same() -> None:
     found = judge_sides(machine, 60, pairs=5, budget=Broke())
     assert [found.cases[i].word for i in (3, 4)] == ["faster", "implausibly_faster"]
     assert [found.cases[i].p for i in (3, 4)] == [None, None]
-    assert all("the budget was spent" in found.cases[i].why for i in (3, 4))
+    assert all("the budget did not suffice" in found.cases[i].why for i in (3, 4))
 
 
 def test_what_barely_looks_faster_is_not_called_so_without_a_second_look() -> None:

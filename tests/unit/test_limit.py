@@ -142,4 +142,4 @@ def test_a_single_wrong_element_is_found(
     faults = prove(touched, proof).faults
     assert faults
     if dtype == "bfloat16":
-        assert " in one element, limit 0.0" in faults[0]
+        assert " in one element, limit 0." in faults[0]

@@ -386,7 +386,7 @@ def test_one_wrong_pixel_among_many_is_seen_by_itself_and_on_integers(
 ) -> None:
     """Not in the norm of a group, which it hardly changes."""
     alone, exact = faults_found(plot, plantings, proof_of(plot.case))
-    assert " in one element, limit 0.0" in alone
+    assert " in one element, limit 0." in alone
     assert exact.endswith("differs from the exact result on integers")
 
 
