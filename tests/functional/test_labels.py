@@ -85,7 +85,9 @@ def test_jobs_measured_twice_tell_the_noise_floor(gconvbench: Command) -> None:
     )
     shown = gconvbench("show").out
     assert "noise floor: the same job measured twice in each round (A/A)" in shown
-    counts = re.findall(r"^  (?:under 100 µs|100 µs to 10 ms|over 10 ms) +(\d+) +[±×]", shown, re.MULTILINE)
+    counts = re.findall(
+        r"^  (?:under 100 µs|100 µs to 10 ms|over 10 ms) +(\d+) +[±×]", shown, re.MULTILINE
+    )
     assert sum(map(int, counts)) == 2
     assert "jobs: 4 measured" in shown
 
