@@ -12,7 +12,9 @@ three steps of 3 to 30 % (log-uniform, up or down, at least 20 runs apart and fr
 found one hits when it lies within five runs and goes the same way. *Flat* ones have no step; one
 look is at all 200 runs, *watched* ones are looked at after every run from the 16th on. *Delay* is
 how many runs at a level 10 % up, after 100 flat runs, are there when it is first reported. *Drift*
-is a climb by 1 % per run for 30 runs after 60 flat ones, looked at when it ends.
+is a climb by 1 % per run for 30 runs after 60 flat ones, looked at when it ends; *step beside a
+drift* is one of 10 % up, at most 30 runs before or after the climb's end or the end of a fall by as
+much, in 150 runs.
 """
 
 from __future__ import annotations
@@ -222,7 +224,18 @@ def _drift_figures(noise: Noise, count: int) -> dict[str, float]:
     return {
         "drift": statistics.fmean(any(d.change > 0 for d in one.drifts) for one in found),
         "drift, called a step": statistics.fmean(bool(one.changes) for one in found),
+        "step beside a drift": statistics.fmean(_sees_step_beside_drift(noise, count)),
     }
+
+
+def _sees_step_beside_drift(noise: Noise, count: int) -> Iterator[bool]:
+    rng = _rng(7)
+    runs = BEFORE + 3 * CLIMB
+    for flat in flat_histories(noise, count, runs, rng):
+        start = int(rng.integers(BEFORE, BEFORE + 2 * CLIMB + 1))
+        drift = rng.choice((-1, 1)) * ramp(runs, BEFORE, CLIMB, PER_RUN)
+        found = find_changes(flat + drift + steps(runs, [start], [math.log1p(STEP)])).changes
+        yield any(abs(one.index - start) <= REACH and one.change > 0 for one in found)
 
 
 def print_figures(columns: dict[str, dict[str, float]]) -> None:

@@ -44,8 +44,9 @@ def apply(
 
     An entry applies where the baseline's version of the file does not have it, whatever its reason
     and expiry there, since what that has is in the baseline's times already; and where it starts at
-    the baseline, or for a baseline that is a commit at an ancestor of it. Wrong results are never
-    accepted. Entries that do not apply are passed over in silence.
+    the baseline, or for a baseline that is a commit before or after it in the history: the step to
+    the contender then has the accepted one in it, and the entry's limit holds for all of it. Wrong
+    results are never accepted. Entries that do not apply are passed over in silence.
 
     Args:
         found: what a gate found.
@@ -79,9 +80,11 @@ def _what(entry: Acceptance) -> Acceptance:
 
 def _is_step(entry: Acceptance, found: Comparison, is_ancestor: Callable[[str, str], bool]) -> bool:
     if _is_commit(found.baseline):
+        commit = found.baseline.commit
         return bool(_COMMIT.fullmatch(entry.from_)) and (
-            found.baseline.commit.startswith(entry.from_)
-            or is_ancestor(entry.from_, found.baseline.commit)
+            commit.startswith(entry.from_)
+            or is_ancestor(entry.from_, commit)
+            or is_ancestor(commit, entry.from_)
         )
     return (entry.from_, entry.to) == (side_name(found.baseline), side_name(found.contender))
 

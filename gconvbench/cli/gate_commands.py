@@ -25,7 +25,8 @@ def gate(
         typer.Option(
             "--baseline",
             metavar="REF",
-            help="A commit, branch or tag.  [default: where this branch left the main one]",
+            help="A commit, branch or tag; or latest or a run's file, to screen against a stored "
+            "run.  [default: where this branch left the main one]",
         ),
     ] = None,
     build: Annotated[

@@ -27,8 +27,14 @@ def step_across(values: ArrayLike, index: int) -> Step | None:
     Args:
         values: natural logarithms, one per run, (n,); NaN and infinities are missing.
         index: of the first run after the step.
+
+    Raises:
+        ValueError: the values are not one row, or the index is none of theirs.
     """
     given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 1 or not 0 <= index < len(given):
+        message = f"index {index} of values {given.shape}; one row and one of its runs are needed"
+        raise ValueError(message)
     sides = given[:index], given[index:]
     before, after = (side[np.isfinite(side)] for side in sides)
     if min(len(before), len(after)) < _FEWEST:

@@ -108,6 +108,10 @@ class _Piece(msgspec.Struct, frozen=True):
     def early(self) -> int:
         return _EARLY_LEVEL if self.is_last else _SMALLEST_LEVEL
 
+    def without(self, ramps: Sequence[Ramp]) -> _Piece:
+        raw, values = (flattened(one, ramps) for one in (self.raw, self.values))
+        return msgspec.structs.replace(self, raw=raw, values=values)
+
     def starts(self, sigma: float, penalty: float) -> list[int]:
         return best_partition(
             self.values / sigma, penalty, smallest=_SMALLEST_LEVEL, last=self.early
@@ -171,8 +175,10 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
     for piece in pieces:
         starts = _agreed(piece, piece.starts(sigma, penalty * memory), sigma)
         ramps, left = drifts_in(piece.values, starts, noise)
+        flat = piece.without(ramps)
+        left = _with_those_behind(flat, left, noise) if ramps else left
         places = there[piece.offset : piece.offset + len(piece.values)]
-        steps = steps_at(flattened(piece.values, ramps), left, sigma, memory)
+        steps = steps_at(flat.values, left, sigma, memory)
         changes += map(functools.partial(_change_point, places), left, steps)
         drifts += [_drift(places, ramp) for ramp in ramps]
     return Findings(
@@ -183,6 +189,13 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
         changes=tuple(changes),
         drifts=tuple(drifts),
     )
+
+
+def _with_those_behind(flat: _Piece, starts: Sequence[int], noise: Noise) -> list[int]:
+    """The steps, and those that show once the climbs are taken off: a climb is no chance."""
+    seen = _agreed(flat, flat.starts(noise.sigma, noise.penalty), noise.sigma)
+    more = [one for one in seen if all(abs(one - start) > TOLERANCE for start in starts)]
+    return sorted([*starts, *more])
 
 
 def _change_point(places: NDArray[np.intp], start: int, step: Step) -> ChangePoint:

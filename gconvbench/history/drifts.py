@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,8 +31,6 @@ _ENDS = (24, 12)
 _THRESHOLD = 5.0
 """Windows and threshold of the second opinion on steps."""
 _FEWEST = 16
-_NEAR = 15
-"""So many runs after a climb are searched for a step that it has hidden."""
 _FEWEST_AFTER = 3
 """So many runs a new level lasts at the end of a history."""
 _SMALLEST_STEP = 0.01
@@ -102,9 +99,9 @@ class _Fit(NamedTuple):
 def drifts_in(values: Values, starts: Sequence[int], noise: Noise) -> tuple[list[Ramp], list[int]]:
     """The slow climbs and falls, and the steps that are left when their stairs are taken out.
 
-    First each step is held against a climb around it: where the climb explains the values better,
-    it takes the step's place, and of the steps near it those are left that it does not explain.
-    Then each stretch without a step is looked at by its ends.
+    First each step is held against a climb around it, then each stretch without a step is looked at
+    by its ends. Where a climb explains the values better it takes the place of the steps within it;
+    then the steps beside it are sought anew, as it may have hidden or moved them.
 
     Args:
         values: (n,), none missing.
@@ -116,11 +113,12 @@ def drifts_in(values: Values, starts: Sequence[int], noise: Noise) -> tuple[list
     for low, start, high in zip(edges, edges[1:], edges[2:], strict=False):
         region = max(low, start - _AROUND), min(high, start + _AROUND)
         found += _climb(values, region, noise)
-    joined, left = _sorted_out(values, _joined(found), starts, noise)
-    for region in _stretches(left, joined, len(values)):
+    joined = _joined(found)
+    apart = [start for start in starts if not any(_covers(ramp, start) for ramp in joined)]
+    for region in _stretches(apart, joined, len(values)):
         if _ends_differ(values[slice(*region)], noise):
             joined += _climb(values, region, noise)
-    return sorted(joined), left
+    return _sorted_out(values, sorted(joined), apart, noise)
 
 
 def _climb(values: Values, region: tuple[int, int], noise: Noise) -> list[Ramp]:
@@ -134,22 +132,19 @@ def _climb(values: Values, region: tuple[int, int], noise: Noise) -> list[Ramp]:
 
 
 def _sorted_out(
-    values: Values, ramps: Sequence[Ramp], starts: Sequence[int], noise: Noise
+    values: Values, ramps: Sequence[Ramp], apart: Sequence[int], noise: Noise
 ) -> tuple[list[Ramp], list[int]]:
-    """The climbs as they are beside the steps that none of them explains, and these steps."""
-    apart = [start for start in starts if not any(_covers(ramp, start) for ramp in ramps)]
+    """Climbs and steps that explain the values together; of a long climb only a part was known."""
     found: list[Ramp] = []
     left = list(apart)
     for ramp in ramps:
         low, high = _around(ramp, ramps, apart, len(values))
-        first = max(low + _SHORTEST, ramp.first)
-        places = range(first - low, min(ramp.last + _NEAR, high - _FEWEST_AFTER) - low)
+        places = range(_SHORTEST, high - low - _FEWEST_AFTER)
         steps, fit = _steps_beside(values[low:high], places, noise)
         left += [low + step for step in steps]
-        if not steps:
-            found.append(ramp)
-        elif fit.flat - fit.left > noise.penalty * fit.variance:
-            found += [_moved(fit.ramp, low)] if abs(fit.ramp.change) >= _SMALLEST else []
+        is_better = fit.flat - fit.left > noise.penalty * fit.variance
+        if is_better and abs(fit.ramp.change) >= _SMALLEST:
+            found.append(_moved(fit.ramp, low))
     return found, sorted(left)
 
 
@@ -273,9 +268,12 @@ def _covers(ramp: Ramp, start: int) -> bool:
 
 
 def _stretches(starts: Sequence[int], ramps: Sequence[Ramp], n: int) -> list[tuple[int, int]]:
-    edges = [(0, 0), *((s, s) for s in starts), *((r.first, r.last + 1) for r in ramps), (n, n)]
-    edges.sort()
-    return [(a[1], b[0]) for a, b in itertools.pairwise(edges) if b[0] - a[1] >= _FEWEST]
+    edges = [*((s, s) for s in starts), *((r.first, r.last + 1) for r in ramps), (n, n)]
+    found, low = [], 0
+    for first, end in sorted(edges):
+        found += [(low, first)] if first - low >= _FEWEST else []
+        low = max(low, end)  # a step may lie within a climb
+    return found
 
 
 def _ends_differ(values: Values, noise: Noise) -> bool:

@@ -95,9 +95,9 @@ def collect_series(
     """Bring the runs of one machine together.
 
     A run's value is the median over rounds of the medians within the rounds, none where any round
-    went wrong. Left out and counted are runs without times, those whose method measures another
-    quantity than the newest one, and the sides of gates: a contender's code may never have been
-    merged, and a baseline's is older than its time.
+    went wrong. Left out and counted are runs without times, those of another machine than the
+    newest one or whose method measures another quantity, and the sides of gates: a contender's code
+    may never have been merged, and a baseline's is older than its time.
 
     Args:
         stored: header and records of each run, oldest first; read one after the other.
@@ -106,9 +106,7 @@ def collect_series(
     """
     left_out = Counter[str]()
     found: list[tuple[Header, dict[Key, float]]] = []
-    machine = ""
     for header, records in stored:
-        machine = header.machine
         if header.gate_side == "baseline" or (header.gate_side and not contenders):
             left_out[f"{header.gate_side}s of gates"] += 1
         elif values := _values(records):
@@ -117,14 +115,14 @@ def collect_series(
             left_out["no times in them"] += 1
     same = []
     for header, values in found:
-        if why := _other_quantity(header.method, found[-1][0].method):
+        if why := _why_apart(header, found[-1][0]):
             left_out[why] += 1
         else:
             same.append((header, values))
     keys = sorted({key for _, values in same for key in values})
     series = (Series(key=key, values=tuple(values.get(key) for _, values in same)) for key in keys)
     return History(
-        machine=machine,
+        machine=found[-1][0].machine if found else "",
         runs=tuple(_run(header) for header, _ in same),
         series=tuple(series),
         left_out=dict(left_out),
@@ -145,8 +143,11 @@ def _values(records: Sequence[Record]) -> dict[Key, float]:
     return {key: statistics.median(values) for key, values in medians_s.items()}
 
 
-def _other_quantity(method: Method, newest: Method) -> str:
-    fields = [one.field for one in method_differences(method, newest)]
+def _why_apart(header: Header, newest: Header) -> str:
+    """Why a run is in no series with the newest one; empty where it is."""
+    if header.machine != newest.machine:
+        return "another machine than the newest"
+    fields = [one.field for one in method_differences(header.method, newest.method)]
     other = [field for field in fields if field in _OTHER_QUANTITY]
     return f"another {' and '.join(other)} than the newest" if other else ""
 

@@ -68,16 +68,13 @@ class Runner:
         self.summary = folder / "summary.md"
         self.summary.touch()
         self.printed = ""
-        tools = folder / "tools"
-        tools.mkdir()
-        pip = tools / "python3"  # there is no package index here: what it would install is here
-        pip.write_text(
-            f'#!/bin/sh\n[ "$1 $2 $3" = "-m pip install" ] || exec {sys.executable} "$@"\n'
-        )
-        pip.chmod(0o755)
+        self.tools = folder / "tools"
+        self.tools.mkdir()
+        # there is no package index here: what pip would install is here
+        self.tool("python3", f'[ "$1 $2 $3" = "-m pip install" ] || exec {sys.executable} "$@"')
         self.environment = os.environ | {
             "PATH": os.pathsep.join(
-                [str(tools), str(Path(sys.executable).parent), os.environ["PATH"]]
+                [str(self.tools), str(Path(sys.executable).parent), os.environ["PATH"]]
             ),
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(folder),
@@ -88,6 +85,17 @@ class Runner:
             "PAIRS": "3",
             "BEFORE": "",
         }
+
+    def tool(self, name: str, line: str) -> None:
+        """Put a command before those that are installed."""
+        file = self.tools / name
+        file.write_text(f"#!/bin/sh\n{line}\n")
+        file.chmod(0o755)
+
+    @property
+    def passed(self) -> Path:
+        """Names the last commit whose gate passed."""
+        return self.repository.folder / "gconvbench-results" / "passed"
 
     def run(self, *, is_push: bool = False) -> dict[str, int]:
         """The exit code of each step that ran."""
@@ -151,6 +159,40 @@ def test_a_push_is_compared_with_what_was_there_and_the_history_is_told(runner: 
     summary = runner.summary.read_text()
     assert "1 series too short to judge" in summary
     assert "1 run left out: baselines of gates" in summary
+    head = runner.repository.git("rev-parse", "HEAD")
+    if codes["Did it get slower?"] == 0:
+        assert runner.passed.read_text().strip() == head
+
+
+def test_a_push_is_compared_with_the_last_commit_that_passed(runner: Runner) -> None:
+    """A slowdown of main fails until it is mended or accepted, not once."""
+    commits = [runner.repository.commit(f"number {n}") for n in range(5)]
+    elsewhere = runner.repository.git("commit-tree", "-m", "elsewhere", "HEAD^{tree}")
+
+    def asked(code: int, *, before: str) -> list[str]:
+        runner.tool("gconvbench", f'echo "$@"; [ "$1" = history ] || exit {code}')
+        runner.environment["BEFORE"] = before
+        runner.printed = ""
+        assert runner.run(is_push=before != "")["Did it get slower?"] == code, runner.printed
+        return runner.printed.splitlines()[0].split(" --pairs")[0].split()
+
+    at = ["gate", "--baseline"]
+    assert asked(0, before="") == ["gate"]  # a pull request leaves no trace
+    assert not runner.passed.exists()
+    runner.passed.parent.mkdir(exist_ok=True)
+    assert asked(1, before=commits[3]) == [*at, commits[3]]
+    assert not runner.passed.exists()
+    assert asked(0, before=commits[3]) == [*at, commits[3]]
+    assert runner.passed.read_text().strip() == commits[4]
+    assert asked(0, before=commits[3]) == [*at, commits[3]]  # once more, by hand
+    slower = runner.repository.commit("slower")
+    assert asked(1, before=commits[4]) == [*at, commits[4]]
+    runner.repository.commit("something else")
+    assert asked(3, before=slower) == [*at, commits[4]]
+    assert asked(0, before=slower) == [*at, commits[4]]
+    runner.passed.write_text(elsewhere)  # main was set back
+    assert asked(0, before=slower) == [*at, slower]
+    assert asked(0, before=40 * "0") == ["gate"]  # a branch that is new
 
 
 def test_the_page_names_options_that_exist() -> None:

@@ -147,6 +147,50 @@ def test_a_gate_that_is_stopped_says_so_and_leaves_no_checkout(branch: Path) -> 
     assert len(trees.stdout.splitlines()) == 1
 
 
+def test_code_that_cannot_be_imported_has_failed_and_is_not_accepted(
+    repository: Repository,
+) -> None:
+    repository.commit("as it was")
+    (repository.folder / "src" / "ours_package.py").write_text("def broken(:\n")
+    installed = repository.folder / "src"
+    done = gconvbench(
+        repository.folder, "gate", "--device", "cpu", *ONE_JOB, installed=installed
+    )  # fmt: skip
+    assert done.returncode == 5
+    assert "1 of 1 job failed" in " ".join(done.stdout.split())
+    assert "SyntaxError" in done.stdout
+    accepted = gconvbench(repository.folder, "accept", "--reason", "why not")
+    assert accepted.returncode == 2
+    assert "what fails is failed, which cannot be accepted" in accepted.stderr
+
+
+def test_what_the_configuration_no_longer_names_is_missing(repository: Repository) -> None:
+    options = '[tool.gconvbench.gate]\naxes = ["groups=2", "channels=4", "size=6"]\n'
+    file = repository.folder / "pyproject.toml"
+    file.write_text(options + 'implementation = "ours,native"\n')
+    repository.commit("as it was")
+    file.write_text(options + 'implementation = "ours"\n')
+    done = gconvbench(
+        repository.folder, "gate", "--device", "cpu", "--pairs", "2",
+        installed=repository.folder / "src",
+    )  # fmt: skip
+    assert done.returncode == 5
+    assert "1 of 2 jobs is missing: native" in " ".join(done.stdout.split())
+
+
+def test_a_reader_that_leaves_does_not_change_the_exit_code(branch: Path) -> None:
+    command = [sys.executable, "-m", "gconvbench", "gate", "--device", "cpu", *ONE_JOB]
+    with subprocess.Popen(
+        [*command, "--build", "exit 7"], cwd=branch, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(branch)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+    assert process.returncode == 3
+
+
 def test_a_setting_under_which_results_are_wrong_is_found_before_any_time_counts(
     repository: Repository,
 ) -> None:

@@ -63,6 +63,50 @@ def test_each_side_runs_its_own_commit(
     assert after.is_under_test
 
 
+PROJECT = """
+[project]
+name = "ours"
+version = "2.0"
+
+[project.entry-points."gconvbench.implementations"]
+{entries}
+"""
+
+
+def test_each_side_has_the_entry_points_of_its_own_project_file(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installed is one of them, here as a third commit had it."""
+    project = repository.folder / "pyproject.toml"
+    project.write_text(PROJECT.format(entries='ours = "ours_package:Ours"'))
+    old = repository.commit("the old way")
+    package = repository.folder / "src" / "ours_package.py"
+    package.rename(package.with_name("ours_moved.py"))
+    moved = 'ours = "ours_moved:Ours"\ngone = "ours_package:Ours"'
+    project.write_text(PROJECT.format(entries=moved))
+    monkeypatch.setenv("PYTHONPATH", str(repository.folder / "src"))
+    with checkout(repository.folder, old) as tree:
+        before = described(Side(what="old", code=tree), "ours")
+        after = described(Side(what="new", code=repository.folder), "ours")
+        gone = described(Side(what="new", code=repository.folder), "gone")
+    assert (before.idea, before.problem, before.is_under_test) == ("the old way", "", True)
+    assert (after.idea, after.problem, after.is_under_test) == ("the old way", "", True)
+    assert "ours_package" in gone.problem
+
+
+@pytest.mark.parametrize(
+    "text", ['[project]\nname = "ours"\ndynamic = ["entry-points"]', "no toml", "[tool.x]"]
+)
+def test_where_no_project_file_says_them_entry_points_are_those_installed(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (repository.folder / "pyproject.toml").write_text(text)
+    repository.commit("ours")
+    monkeypatch.setenv("PYTHONPATH", str(repository.folder / "src"))
+    found = described(Side(what="ours", code=repository.folder), "ours")
+    assert (found.problem, found.is_under_test) == ("", True)
+
+
 def test_what_is_installed_elsewhere_is_not_under_test(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

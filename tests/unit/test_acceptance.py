@@ -190,11 +190,63 @@ def test_what_the_baseline_has_accepted_is_in_its_times_already() -> None:
     assert applied(found, READ, baseline_has=[READ]) == found
 
 
+@pytest.mark.parametrize(
+    "older",
+    [{"reason": "another one"}, {"expires": date(2026, 1, 1)}, {"reason": "x", "to": READ.to}],
+)
+def test_a_renewed_entry_is_not_about_a_new_step(older: dict[str, Any]) -> None:
+    found = make_comparison([make_verdict("slower")])
+    assert applied(found, READ, baseline_has=[replace(READ, **older)]) == found
+    larger = replace(READ, largest_change=0.5)
+    assert kinds(applied(found, larger, baseline_has=[READ]))[0] == ["accepted"]
+
+
+def test_an_entry_of_a_cache_mode_is_about_that_alone(tmp_path: Path) -> None:
+    jobs = [make_verdict("slower", cache_mode=mode) for mode in ("hot", "cold")]
+    found = make_comparison(jobs)
+    assert kinds(applied(found, replace(READ, cache_mode="cold")))[0] == ["slower", "accepted"]
+    cold = make_comparison([make_verdict(cache_mode="hot"), jobs[1]])
+    (entry,) = accepted(cold, tmp_path / "f")
+    assert entry.cache_mode == "cold"
+    assert 'cache_mode = "cold"' in (tmp_path / "f").read_text()
+    assert kinds(applied(found, entry))[0] == ["slower", "accepted"]
+    assert applied(found, *accepted(found, tmp_path / "g")).exit_code == 0
+    with pytest.raises(UsageError, match=r"cache_mode \('warm'\) must be 'hot' or 'cold'"):
+        read_acceptances(ENTRY + 'cache_mode = "warm"')
+
+
+@pytest.mark.parametrize(("low", "kind"), [(1.119, "accepted"), (1.121, "slower_with_suite")])
+def test_what_is_slower_with_an_accepted_suite_is_accepted_with_it(low: float, kind: str) -> None:
+    found = make_comparison(
+        [make_verdict("slower_with_suite", change=make_change(1.13, low=low))],
+        findings=(Finding("suite_slower", "by much"),),
+        suite=Suite(shift=0.1, low=0.09, high=0.11, p=1e-6),
+    )
+    silenced = applied(found, replace(READ, kinds=("suite_slower",)))
+    assert kinds(silenced) == ([kind], ["suite_accepted"])
+    assert applied(found, replace(READ, cases="g9*")).jobs == found.jobs
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", None])
+def test_a_file_that_cannot_be_read_is_left_as_it_is(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(content) if content else path.mkdir()
+    with pytest.raises(UsageError, match=r"file of accepted .*(not UTF-8|Is a directory)"):
+        accepted(make_comparison([make_verdict("slower")]), path)
+    assert path.is_dir() or path.read_bytes() == content
+
+
 def test_an_entry_from_an_ancestor_of_the_baseline_applies() -> None:
     found = make_comparison([make_verdict("slower")])
     entry = replace(READ, from_="abcdef0")
     assert applied(found, entry) == found
     assert kinds(applied(found, entry, ancestors=["abcdef0"]))[0] == ["accepted"]
+
+
+def test_an_entry_from_a_commit_after_the_baseline_applies() -> None:
+    found = make_comparison([make_verdict("slower")])
+    entry = replace(READ, from_="abcdef0")
+    assert kinds(applied(found, entry, ancestors=[BASELINE.commit]))[0] == ["accepted"]
 
 
 @pytest.mark.parametrize("start", ["commit 1a2b3c4d5e", "--help", "1a2b3", "torch 2.11.0"])

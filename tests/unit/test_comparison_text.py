@@ -58,6 +58,8 @@ all in all
   6 controls in fresh processes moved by +0.2 %
   a slowdown of 3.1 % in one job would have been found with 95 % power (median
     over jobs)
+  times are medians over processes; changes are of lower quartiles
+    (docs/method.md) and need not be their ratio
 
 not decided
   1 uncertain: still open after 40 processes
@@ -92,6 +94,8 @@ contender: commit 5d6e7f8a9b, 5 processes
 all in all
   a slowdown of 3.1 % in one job would have been found with 95 % power (median
     over jobs)
+  times are medians over processes; changes are of lower quartiles
+    (docs/method.md) and need not be their ratio
 
 to reproduce
   gconvbench gate --baseline 1a2b3c4d5e
@@ -183,6 +187,14 @@ def test_to_look_again_only_what_chose_jobs_is_replaced(chosen: tuple[str, ...])
         "gconvbench", "gate", "--baseline", "main", "--device", "cpu", "--seed=7",
         "--case", make_case(), "--implementation", "native", "--pairs", "10",
     ]  # fmt: skip
+
+
+def test_to_look_again_there_is_more_time_wherever_the_budget_was_set() -> None:
+    for selection in (("--budget", "1m"), ()):  # () as a file has it
+        found = make_comparison([make_verdict("slower")], budget_s=60.0, selection=selection)
+        again = shlex.split(commands(found)[1].line)
+        assert [word for word in again if word.startswith("--budget")] == ["--budget"]
+        assert again[-2:] == ["--budget", "240s"]
 
 
 @pytest.mark.parametrize("kind", ["wrong", "not_finite", "crashed", "uncertain"])

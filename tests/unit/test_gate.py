@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -91,6 +92,13 @@ def test_a_change_of_everything_is_the_suites() -> None:
     assert "unchanged" not in {case.word for case in found.cases}
 
 
+def test_a_case_that_is_slower_with_the_suite_and_not_looked_at_alone_has_a_word() -> None:
+    found = judge_sides(Machine(60, dict.fromkeys(range(60), 0.05)), 60, pairs=5)
+    counts = Counter(case.word for case in found.cases)
+    assert set(counts) == {"slower", "slower_with_suite"}
+    assert counts["slower"] <= 20  # a third at most is looked at again
+
+
 def test_moved_anchors_mean_that_the_machine_moved() -> None:
     moved = dict.fromkeys(range(60, 68), 0.1)
     assert judge_sides(Machine(68, moved), 60, pairs=5, anchors=8).machine_moved
@@ -165,6 +173,46 @@ def test_a_case_without_times_is_missing() -> None:
 def test_different_numbers_of_rows_are_refused() -> None:
     with pytest.raises(ValueError, match=r"rows \(3 and 2\)"):
         judge(np.zeros((3, 2)), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        (np.full((3, 5), 1e-3), "levels must be log seconds; all are above 0"),
+        (np.zeros(5), r"a side has shape \(5,\); \(cases, processes, samples\) of seconds"),
+        (np.zeros((0, 5)), r"a side has shape \(0, 5\)"),
+        (np.zeros((3, 5, 0)), r"a side has shape \(3, 5, 0\)"),
+        (np.zeros((3, 5, 7)), "samples must be seconds above 0; the smallest is 0"),
+    ],
+)
+def test_what_is_no_side_is_refused(baseline: Floats, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        judge(baseline, baseline)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"cases": 0}, r"cases \(0\) must be 1 or more"),
+        ({"cases": 3, "anchors": -1}, r"anchors \(0\)|anchors \(-1\)"),
+        ({"cases": 3, "pairs": 1}, r"pairs \(1\) must be 2 or more"),
+        ({"cases": 3, "minimum_effect": -0.1}, r"minimum_effect \(-0.1\) must be a share from 0"),
+        ({"cases": 3, "minimum_effect": np.nan}, r"minimum_effect \(nan\)"),
+        ({"cases": 3, "minimum_effect": [0.1, 0.2]}, "for each of the 3 cases"),
+    ],
+)
+def test_numbers_that_make_no_gate_are_refused_before_anything_is_measured(
+    arguments: dict[str, Any], words: str
+) -> None:
+    machine = Machine(3, {})
+    with pytest.raises(ValueError, match=words):
+        judge_sides(machine, **({"pairs": 3} | arguments))
+    assert machine.started == []
+
+
+def test_what_measures_must_return_a_row_for_each_it_was_asked_for() -> None:
+    with pytest.raises(ValueError, match=r"measure returned shape \(2, 30\) for 3 rows"):
+        judge_sides(lambda _side, _rows: np.ones((2, 30)), 3, pairs=3)
 
 
 def test_a_slow_process_is_refused_and_measured_again() -> None:

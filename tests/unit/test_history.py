@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gconvbench.history import FEWEST_RUNS, find_changes
+from gconvbench.history import FEWEST_RUNS, find_changes, step_across
 
 
 def noisy(levels: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -51,3 +51,54 @@ def test_missing_values_are_passed_over() -> None:
     values[10] = np.nan
     (change,) = find_changes(values).changes
     assert abs(change.index - 30) <= 1
+
+
+def climb(change: float) -> np.ndarray:
+    """Thirty runs, thirty in which it rises or falls, twenty at the new level."""
+    return np.concatenate([np.zeros(30), np.arange(1, 31) * change / 30, np.full(20, change)])
+
+
+@pytest.mark.parametrize("change", [0.3, -0.3])
+@pytest.mark.parametrize("place", [12, 66])
+def test_a_step_beside_a_drift_is_found_as_well(change: float, place: int) -> None:
+    levels = climb(change)
+    levels[place:] += 0.1
+    found = find_changes(noisy(levels))
+    (drift,) = found.drifts
+    assert drift.change == pytest.approx(change, abs=0.05)
+    (step,) = found.changes
+    assert abs(step.index - place) <= 2
+    assert step.change == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize("change", [0.1, 0.3, -0.3])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_drift_alone_has_no_step_beside_it(change: float, seed: int) -> None:
+    found = find_changes(noisy(climb(change), seed))
+    assert found.changes == ()
+    (drift,) = found.drifts
+    assert drift.change == pytest.approx(change, abs=0.03)
+    assert abs(drift.first - 30) <= 8
+    assert abs(drift.last - 59) <= 8
+
+
+def test_values_in_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"one value per run, \(n,\), is needed"):
+        find_changes(np.zeros((30, 2)))
+    with pytest.raises(ValueError, match="accepted index 30 must be one of the 30 runs"):
+        find_changes(np.zeros(30), accepted=[30])
+
+
+@pytest.mark.parametrize("index", [-1, 30])
+def test_a_step_is_asked_for_at_a_run(index: int) -> None:
+    with pytest.raises(ValueError, match=f"index {index} of values"):
+        step_across(np.zeros(30), index)
+
+
+def test_a_step_across_a_given_place_is_as_large_as_it_is() -> None:
+    levels = np.zeros(60)
+    levels[30:] = 0.1
+    step = step_across(noisy(levels), 30)
+    assert step is not None
+    assert step.change == pytest.approx(0.1, abs=0.01)
+    assert step_across(noisy(levels), 2) is None

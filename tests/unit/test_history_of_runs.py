@@ -13,7 +13,7 @@ from asv.util import write_json
 from histories import labelled
 from msgspec.structs import replace
 
-from gconvbench.acceptance import Acceptance, accepted_levels
+from gconvbench.acceptance import Acceptance, accepted_levels, unplaced
 from gconvbench.errors import UsageError
 from gconvbench.history import (
     ChangePoint,
@@ -124,6 +124,53 @@ def test_an_acceptance_of_something_else_changes_nothing(
     stepped: History, changed: dict[str, object]
 ) -> None:
     assert accepted_levels(stepped, [replace(ENTRY, **changed)]) == ()
+
+
+REBASED = replace(ENTRY, to="0123456789ab")
+"""Its commit has got another name since."""
+
+
+def test_where_no_run_is_at_its_end_git_tells_where_an_entry_begins(stepped: History) -> None:
+    has = {commit_of(index) for index in range(STEP, RUNS)}
+    (level,) = accepted_levels(
+        stepped, [REBASED], lambda commit: [REBASED] if commit in has else []
+    )  # fmt: skip
+    assert (level.index, len(level.series)) == (STEP, 9)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_entry_whose_beginning_nobody_knows_is_told(stepped: History, *, known: bool) -> None:
+    levels = accepted_levels(stepped, [REBASED], (lambda _: []) if known else None)
+    assert levels == ()
+    assert unplaced(stepped, [REBASED], levels) == (REBASED,)
+    elsewhere = replace(REBASED, from_="fedcba987654")
+    assert unplaced(stepped, [elsewhere, replace(REBASED, cases="g77*")], levels) == ()
+    assert unplaced(stepped, [ENTRY], accepted_levels(stepped, [ENTRY])) == ()
+
+
+def test_an_entry_of_a_cache_mode_is_about_its_series_alone(stepped: History) -> None:
+    assert accepted_levels(stepped, [replace(ENTRY, cache_mode="cold")]) == ()
+    (level,) = accepted_levels(stepped, [replace(ENTRY, cache_mode="hot")])
+    assert len(level.series) == 9
+
+
+def test_a_series_that_has_ended_is_told_apart(tmp_path: Path) -> None:
+    store_history(tmp_path, RUNS)
+    runs = stored(tmp_path)
+    header, records = runs[-1]
+    runs[-1] = header, [one for one in records if "split" not in one.job.implementation]
+    ended = judge_history(collect_series(runs)).ended
+    assert {one.key.implementation for one in ended} == {"split_concat"}
+    assert len(ended) == 3
+
+
+def test_a_run_of_another_machine_is_left_out(tmp_path: Path) -> None:
+    store_history(tmp_path, 3)
+    runs = stored(tmp_path)
+    runs[0] = replace(runs[0][0], machine="another"), runs[0][1]
+    history = collect_series(runs)
+    assert (history.machine, len(history.runs)) == ("box-cpu", 2)
+    assert history.left_out == {"another machine than the newest": 1}
 
 
 def test_a_round_that_went_wrong_leaves_no_value_and_other_methods_stay_apart(
@@ -250,6 +297,26 @@ def test_a_new_version_of_an_asv_benchmark_is_another_series(tmp_path: Path) -> 
     history = asv_history(asv_results(tmp_path, versions=versions))
     assert "bench.Conv.time_it(1) version 2" in {series.key.name for series in history.series}
     assert judge_history(history).events == ()
+
+
+def test_versions_of_an_asv_benchmark_that_begin_alike_stay_apart(tmp_path: Path) -> None:
+    first, second = "0123456789abcdef", "0123456789fedcba"
+    history = asv_history(asv_results(tmp_path, versions=[first] * STEP + [second] * STEP))
+    names = {one.key.name for one in history.series if "time_it(1)" in one.key.name}
+    assert names == {f"bench.Conv.time_it(1) version {one[:11]}" for one in (first, second)}
+
+
+@pytest.mark.parametrize("content", ["[]", '{"version": 2}', "no json"])
+def test_files_that_are_no_results_of_asv_are_counted_and_left_out(
+    tmp_path: Path, content: str
+) -> None:
+    folder = asv_results(tmp_path, versions=["1"] * 3)
+    (folder / "box" / "00000000-existing-py3.11.json").write_text(content)
+    (folder / "benchmarks.json").write_text(content)
+    history = asv_history(folder)
+    assert len(history.runs) == 3
+    assert history.left_out == {"a file that is no result of asv": 1}
+    assert {one.unit for one in history.series} == {""}
 
 
 def test_no_results_of_asv_and_no_such_machine_are_refused(tmp_path: Path) -> None:

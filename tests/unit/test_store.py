@@ -11,7 +11,7 @@ import pytest
 
 from gconvbench.errors import ExitCode, NotMeasuredError, UsageError
 from gconvbench.records import SCHEMA, Job, encode_line
-from gconvbench.store import RunWriter, find_run, list_runs, load_run
+from gconvbench.store import RunWriter, find_run, list_runs, load_run, load_unchanged
 from tests.fakes import MACHINE, make_header, make_record, make_records, store_run
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def test_a_change_after_the_end_is_noticed(tmp_path: Path, old: bytes, new: byte
     path.write_bytes(path.read_bytes().replace(old, new, 1))
     run = load_run(path)
     assert (run.intact, run.unreadable) == (False, 0)
+    assert "was changed after it was written" in refusal(lambda: load_unchanged(path))
+
+
+def test_what_is_whole_or_was_interrupted_may_be_compared(tmp_path: Path) -> None:
+    path = store_run(tmp_path, RECORDS)
+    assert load_unchanged(path).records == RECORDS
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert load_unchanged(path).records == RECORDS
 
 
 def test_a_removed_record_and_one_after_the_end_are_noticed(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ HEADS = ("kind", "baseline", "contender", "change", "95 % interval", "p")
 _LONGEST_DETAIL = 400
 _MOST_FINDINGS = 20
 _MOST_REASONS = 5
+_TWO_MEASURES = (
+    "times are medians over processes; changes are of lower quartiles (docs/method.md) and need "
+    "not be their ratio"
+)
 
 
 def cells(job: JobVerdict) -> list[str]:
@@ -115,7 +119,7 @@ def finding_lines(found: Comparison) -> list[str]:
 
 
 def suite_lines(found: Comparison) -> list[str]:
-    """What all jobs have in common, and the smallest slowdown that would have been found."""
+    """What all jobs have in common, the smallest slowdown that would have been found, and how."""
     lines = _shift_lines(found)
     if found.detectable is not None:
         lines.append(
@@ -124,6 +128,8 @@ def suite_lines(found: Comparison) -> list[str]:
         )
     else:
         lines.append("how small a slowdown would have been found cannot be told")
+    if any(job.change for job in found.jobs):
+        lines.append(_TWO_MEASURES)
     return lines
 
 
