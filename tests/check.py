@@ -1,7 +1,7 @@
 """All checks, for contributors and CI alike: format, lint, types, import contracts, tests.
 
-Tests of the package's parts share the cores, a thread each; those of whole programs, which measure
-times and end processes, have the machine to themselves.
+Tests of the package's parts share the cores, a thread each, and so do those of programs whose times
+do not matter; those that look at times, at neighbours or at a lock have the machine to themselves.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ import sys
 import time
 
 PARTS = ("tests/unit", "tests/property")
+ALONE = tuple(
+    f"tests/functional/test_{name}.py"
+    for name in ("ci", "isolation", "labels", "lock", "resume", "run")
+)
+SHARED = ("-n", "logical", "--dist", "loadfile")
 
 CHECKS = (
     ("format", "-m", "ruff", "format", "--check", "."),
@@ -18,7 +23,14 @@ CHECKS = (
     ("types", "-m", "mypy"),
     ("import contracts", "-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
     ("tests of parts", "-m", "pytest", "-n", "logical", *PARTS),
-    ("tests of programs", "-m", "pytest", *(f"--ignore={part}" for part in PARTS)),
+    (
+        "tests of programs",
+        "-m",
+        "pytest",
+        *SHARED,
+        *(f"--ignore={one}" for one in (*PARTS, *ALONE)),
+    ),
+    ("tests of programs alone", "-m", "pytest", *ALONE),
 )
 
 
