@@ -27,13 +27,14 @@ from gconvbench.toml_tables import decode_toml, read_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OUTPUT_FOLDER", "GateOptions", "read_gate_options"]
+__all__ = ["CASES_FROM", "OUTPUT_FOLDER", "GateOptions", "read_gate_options"]
 
 OUTPUT_FOLDER = Path("gconvbench-gate")
 """Where a gate leaves its files unless told otherwise, and `accept` looks for the last one."""
 
 _PYPROJECT = "pyproject.toml"
-_CASES_FROM = ("sweep", "cases", "case")
+CASES_FROM = ("sweep", "cases", "case", "axes")
+"""Keys that choose cases."""
 
 _Text = Annotated[str | None, Meta(description="text in quotes")]
 _Texts = Annotated[tuple[str, ...], Meta(description="a list of texts, such as ['a', 'b']")]
@@ -131,8 +132,8 @@ class GateOptions(msgspec.Struct, frozen=True, kw_only=True):
         values = {key: _plain(value) for key, value in given.items() if value not in (None, [], ())}
         checked = _read(values, "command line")
         taken = {key: getattr(checked, key) for key in values}
-        if any(key in taken for key in _CASES_FROM):
-            taken = dict.fromkeys((*_CASES_FROM, "axes"), ()) | taken
+        if any(key in taken for key in CASES_FROM if key != "axes"):
+            taken = dict.fromkeys(CASES_FROM, ()) | taken
         return msgspec.structs.replace(self, **taken)
 
 

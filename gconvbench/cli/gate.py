@@ -17,11 +17,11 @@ from gconvbench.cli.gate_sides import (
     SideOptions,
     accepted_before,
     open_sides,
+    select_for,
     this_side_alone,
 )
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.cli.run import stoppable
-from gconvbench.cli.selection import select
 from gconvbench.cli.values import cores, seconds
 from gconvbench.errors import NotMeasuredError, UsageError
 from gconvbench.planning import default_device, gate_method
@@ -101,13 +101,7 @@ def conclude(found: Comparison, *, output: Path | None, json: bool) -> None:
 
 
 def _found(options: GateOptions, sides: SideOptions, results: Path) -> Comparison:
-    selection = select(
-        ids=options.case,
-        files=[Path(name) for name in options.cases],
-        sweeps=options.sweep,
-        axes=options.axes,
-        device=options.device,
-    )
+    selection = select_for(options)
     try:
         run = None if sides.kinds else _stored_baseline(options.baseline, results)
     except NoBaselineError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +13,9 @@ import msgspec
 
 from gconvbench.acceptance import read_acceptances
 from gconvbench.cases import case_id
-from gconvbench.cli.selection import select
+from gconvbench.cli.selection import select, together
 from gconvbench.errors import UsageError
-from gconvbench.gate_options import GateOptions, read_gate_options
+from gconvbench.gate_options import CASES_FROM, GateOptions, read_gate_options
 from gconvbench.planning import ALL, DEFAULT, chosen_implementations, split_words
 from gconvbench.records import Job
 from gconvbench.runner.checkout import (
@@ -39,7 +39,15 @@ if TYPE_CHECKING:
     from gconvbench.protocol import Description, Ready
     from gconvbench.records import Method
 
-__all__ = ["Chosen", "SideOptions", "Sides", "accepted_before", "open_sides", "this_side_alone"]
+__all__ = [
+    "Chosen",
+    "SideOptions",
+    "Sides",
+    "accepted_before",
+    "open_sides",
+    "select_for",
+    "this_side_alone",
+]
 
 
 class SideOptions(NamedTuple):
@@ -133,6 +141,21 @@ def open_sides(
         yield found
 
 
+def select_for(options: GateOptions) -> Selection:
+    """The cases that are asked for.
+
+    Raises:
+        UsageError: as `select`.
+    """
+    return select(
+        ids=options.case,
+        files=[Path(name) for name in options.cases],
+        sweeps=options.sweep,
+        axes=options.axes,
+        device=options.device,
+    )
+
+
 def this_side_alone(chosen: Chosen) -> Sides:
     """What is here and nothing beside it, where the baseline is a stored run alone."""
     side = _asked(Side(what="this working tree"), chosen)
@@ -174,11 +197,12 @@ def _commits(options: GateOptions, chosen: Chosen, commit: str | None) -> Iterat
     contender = Side(what=f"{state} {head[:10]}", code=repository, code_paths=code_paths)
     with checkout(repository, baseline.commit, build=options.build) as tree:
         older = Side(what=f"commit {baseline.commit[:10]}", code=tree, code_paths=code_paths)
+        own = _of_baseline(options, repository, tree)
         yield Sides(
             _asked(
                 older,
-                chosen._replace(implementation=_names_there(options, repository, tree)),
-                _selection_there(options, chosen, repository, tree),
+                chosen._replace(implementation=_names_there(options, own)),
+                _selection_there(options, own, chosen, repository, tree),
             ),
             _asked(contender, chosen),
             is_about_code=True,
@@ -188,44 +212,58 @@ def _commits(options: GateOptions, chosen: Chosen, commit: str | None) -> Iterat
         )
 
 
-def _names_there(options: GateOptions, repository: Path, tree: Path) -> str:
-    """The implementations asked for, and those that only the baseline's `pyproject.toml` names.
+def _of_baseline(options: GateOptions, repository: Path, tree: Path) -> GateOptions:
+    """What the baseline's own `pyproject.toml` asks for beside what is asked for here.
 
-    Else one would be dropped together with its name, and nobody be told. What the command line
-    asks for is all that is meant.
+    Else a case or an implementation would be dropped together with its line, and nobody be told.
+    What the command line asks for is all that is meant.
     """
+    usual = GateOptions()
     try:
         here, there = (read_gate_options(None, folder) for folder in (repository, tree))
     except UsageError:  # the configuration of another time
+        return usual
+    keys: list[str] = []
+    for group in (CASES_FROM, ("implementation",)):
+        if all(getattr(options, key) == getattr(here, key) for key in group):
+            keys += group
+    return msgspec.structs.replace(usual, **{key: getattr(there, key) for key in keys})
+
+
+def _names_there(options: GateOptions, own: GateOptions) -> str:
+    if own.implementation == GateOptions().implementation:
         return options.implementation
-    usual = GateOptions().implementation
-    if options.implementation != here.implementation or there.implementation == usual:
-        return options.implementation
-    words = (*split_words(options.implementation), *split_words(there.implementation))
+    words = (*split_words(options.implementation), *split_words(own.implementation))
     return ",".join(dict.fromkeys(words))
 
 
 def _selection_there(
-    options: GateOptions, chosen: Chosen, repository: Path, tree: Path
+    options: GateOptions, own: GateOptions, chosen: Chosen, repository: Path, tree: Path
 ) -> Selection:
     """The cases as the baseline has them: its own sweep files and lists of cases, where it does."""
+    found = [_read_there(options, repository, tree) or chosen.selection]
+    if any(getattr(own, key) for key in CASES_FROM):
+        own = msgspec.structs.replace(own, device=options.device)
+        with suppress(UsageError):  # what was possible at another time
+            found.append(_read_there(own, repository, tree) or select_for(own))
+    return together(found)
+
+
+def _read_there(options: GateOptions, repository: Path, tree: Path) -> Selection | None:
+    """What is chosen where files are read in the checkout; None where none of them is there."""
     sweeps = [_there(name, repository, tree) or _own_sweep(name, tree) for name in options.sweep]
     files = [_there(name, repository, tree) for name in options.cases]
     if not any(sweeps) and not any(files):
-        return chosen.selection
-    return select(
-        ids=options.case,
-        files=[Path(there or name) for there, name in zip(files, options.cases, strict=True)],
-        sweeps=[there or name for there, name in zip(sweeps, options.sweep, strict=True)],
-        axes=options.axes,
-        device=options.device,
-    )
+        return None
+    names = [there or name for there, name in zip(sweeps, options.sweep, strict=True)]
+    lists = [there or name for there, name in zip(files, options.cases, strict=True)]
+    return select_for(msgspec.structs.replace(options, sweep=names, cases=lists))
 
 
 def _there(name: str, repository: Path, tree: Path) -> str | None:
     """A file of the repository as the checkout has it; None for anything else."""
     path = Path(name).resolve()
-    if not path.is_file() or not path.is_relative_to(repository.resolve()):
+    if not path.is_relative_to(repository.resolve()):
         return None
     found = tree / path.relative_to(repository.resolve())
     return str(found) if found.is_file() else None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from gconvbench.cases import Axis, Value
 
-__all__ = ["DEFAULT_SWEEP", "Selection", "select"]
+__all__ = ["DEFAULT_SWEEP", "Selection", "select", "together"]
 
 DEFAULT_SWEEP = "quick"
 
@@ -69,6 +69,15 @@ def select(
         message = f"no possible case is left of {len(expansion.excluded)}{first}"
         raise UsageError(message)
     return Selection(expansion, tuple(sweep.name for sweep in named if sweep.name), devices)
+
+
+def together(selections: Sequence[Selection]) -> Selection:
+    """All that any of them has; of one case, the first one's name."""
+    return Selection(
+        _union([one.expansion for one in selections]),
+        tuple(dict.fromkeys(name for one in selections for name in one.sweeps)),
+        tuple(dict.fromkeys(name for one in selections for name in one.devices)),
+    )
 
 
 def _sweeps(

@@ -164,18 +164,39 @@ def test_code_that_cannot_be_imported_has_failed_and_is_not_accepted(
     assert "what fails is failed, which cannot be accepted" in accepted.stderr
 
 
-def test_what_the_configuration_no_longer_names_is_missing(repository: Repository) -> None:
-    options = '[tool.gconvbench.gate]\naxes = ["groups=2", "channels=4", "size=6"]\n'
+@pytest.mark.parametrize(
+    ("before", "now", "missing"),
+    [
+        ('implementation = "ours,native"', 'implementation = "ours"', "native"),
+        ('axes = ["groups=1,2", "channels=4", "size=6"]',
+         'axes = ["groups=2", "channels=4", "size=6"]', "ours g1mb1ic4"),
+        ('sweep = ["old.toml"]', 'axes = ["groups=2", "channels=4", "size=6"]', "ours g2mb1ic8"),
+    ],
+)  # fmt: skip
+def test_what_the_configuration_no_longer_names_is_missing(
+    repository: Repository, before: str, now: str, missing: str
+) -> None:
+    usual = ['axes = ["groups=2", "channels=4", "size=6"]', 'implementation = "ours"']
     file = repository.folder / "pyproject.toml"
-    file.write_text(options + 'implementation = "ours,native"\n')
+
+    def configure(line: str) -> None:
+        key = line.split(maxsplit=1)[0]
+        chooses = "axes" if key == "sweep" else key
+        kept = [one for one in usual if not one.startswith(chooses)]
+        file.write_text("\n".join(["[tool.gconvbench.gate]", *kept, line, ""]))
+
+    sweep = repository.folder / "old.toml"
+    sweep.write_text("[[block]]\ngroups = 2\nchannels = 8\nsize = 6\n")
+    configure(before)
     repository.commit("as it was")
-    file.write_text(options + 'implementation = "ours"\n')
+    sweep.unlink()
+    configure(now)
     done = gconvbench(
         repository.folder, "gate", "--device", "cpu", "--pairs", "2",
         installed=repository.folder / "src",
     )  # fmt: skip
     assert done.returncode == 5
-    assert "1 of 2 jobs is missing: native" in " ".join(done.stdout.split())
+    assert f"1 of 2 jobs is missing: {missing}" in " ".join(done.stdout.split())
 
 
 def test_a_reader_that_leaves_does_not_change_the_exit_code(branch: Path) -> None:
