@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gconvbench.history.drifts import Noise, drifts_in, flattened
+from gconvbench.history.drifts import drifts_in, flattened
 from gconvbench.history.levels import clear_starts, rank_p, steps_at
 from gconvbench.history.noise import memory_factor, sigma_of_differences, without_spikes
 from gconvbench.history.partition import best_partition
+from gconvbench.history.ramps import Noise
 from gconvbench.history.windows import peaks, window_t
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from gconvbench.history.drifts import Ramp
     from gconvbench.history.levels import Step
+    from gconvbench.history.ramps import Ramp
 
     Values = NDArray[np.float64]
 
