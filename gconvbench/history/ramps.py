@@ -83,6 +83,7 @@ class Fit(NamedTuple):
 
 
 def course(ramp: Ramp, n: int) -> Values:
+    """A ramp over n runs, from 0 to 1, (n,)."""
     before = ramp.first - 1
     return np.clip((np.arange(n) - before) / (ramp.last - before), 0, 1)
 
