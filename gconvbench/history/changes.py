@@ -175,9 +175,9 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
     drifts: list[Drift] = []
     for piece in pieces:
         starts = _agreed(piece, piece.starts(sigma, penalty * memory), sigma)
-        ramps, left = drifts_in(piece.values, starts, noise)
+        ramps = drifts_in(piece.values, starts, noise)
         flat = piece.without(ramps)
-        left = _with_those_behind(flat, left, noise) if ramps else left
+        left = _agreed(flat, flat.starts(sigma, noise.penalty), sigma) if ramps else starts
         places = there[piece.offset : piece.offset + len(piece.values)]
         steps = steps_at(flat.values, left, sigma, memory)
         changes += map(functools.partial(_change_point, places), left, steps)
@@ -190,13 +190,6 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
         changes=tuple(changes),
         drifts=tuple(drifts),
     )
-
-
-def _with_those_behind(flat: _Piece, starts: Sequence[int], noise: Noise) -> list[int]:
-    """The steps, and those that show once the climbs are taken off: a climb is no chance."""
-    seen = _agreed(flat, flat.starts(noise.sigma, noise.penalty), noise.sigma)
-    more = [one for one in seen if all(abs(one - start) > TOLERANCE for start in starts)]
-    return sorted([*starts, *more])
 
 
 def _change_point(places: NDArray[np.intp], start: int, step: Step) -> ChangePoint:

@@ -34,12 +34,12 @@ _SMALLEST_STEP = 0.01
 """As between levels."""
 
 
-def drifts_in(values: Values, starts: Sequence[int], noise: Noise) -> tuple[list[Ramp], list[int]]:
-    """The slow climbs and falls, and the steps that are left when their stairs are taken out.
+def drifts_in(values: Values, starts: Sequence[int], noise: Noise) -> list[Ramp]:
+    """The slow climbs and falls.
 
     First each step is held against a climb around it, then each stretch without a step is looked at
-    by its ends. Where a climb explains the values better it takes the place of the steps within it;
-    then the steps beside it are sought anew, as it may have hidden or moved them.
+    by its ends. Where a climb explains the values better it takes the place of the steps within it.
+    Then it is fitted together with the steps near it, which may have shortened or moved it.
 
     Args:
         values: (n,), none missing.
@@ -56,7 +56,7 @@ def drifts_in(values: Values, starts: Sequence[int], noise: Noise) -> tuple[list
     for region in _stretches(apart, joined, len(values)):
         if _ends_differ(values[slice(*region)], noise):
             joined += _climb(values, region, noise)
-    return _sorted_out(values, sorted(joined), apart, noise)
+    return _fitted(values, sorted(joined), apart, noise)
 
 
 def _climb(values: Values, region: tuple[int, int], noise: Noise) -> list[Ramp]:
@@ -69,21 +69,18 @@ def _climb(values: Values, region: tuple[int, int], noise: Noise) -> list[Ramp]:
     return [_moved(fit.ramp, low)] if is_better and abs(fit.ramp.change) >= _SMALLEST else []
 
 
-def _sorted_out(
+def _fitted(
     values: Values, ramps: Sequence[Ramp], apart: Sequence[int], noise: Noise
-) -> tuple[list[Ramp], list[int]]:
-    """Climbs and steps that explain the values together; of a long climb only a part was known."""
+) -> list[Ramp]:
+    """The climbs as they are beside the steps near them; of a long one only a part was known."""
     found: list[Ramp] = []
-    left = list(apart)
     for ramp in ramps:
         low, high = _around(ramp, ramps, apart, len(values))
-        places = range(SHORTEST, high - low - _FEWEST_AFTER)
-        steps, fit = _steps_beside(values[low:high], places, noise)
-        left += [low + step for step in steps]
+        fit = _beside_steps(values[low:high], noise)
         is_better = fit.flat - fit.left > noise.penalty * fit.variance
         if is_better and abs(fit.ramp.change) >= _SMALLEST:
             found.append(_moved(fit.ramp, low))
-    return found, sorted(left)
+    return found
 
 
 def _around(ramp: Ramp, ramps: Sequence[Ramp], starts: Sequence[int], n: int) -> tuple[int, int]:
@@ -95,20 +92,19 @@ def _around(ramp: Ramp, ramps: Sequence[Ramp], starts: Sequence[int], n: int) ->
     return max(0, ramp.first - _AROUND, *before), min(n, ramp.last + 1 + _AROUND, *after)
 
 
-def _steps_beside(values: Values, places: range, noise: Noise) -> tuple[list[int], Fit]:
-    """The steps that explain what no climb does, the clearest first, and the climb beside them."""
+def _beside_steps(values: Values, noise: Noise) -> Fit:
+    """The best climb beside all steps that explain what no climb does, the clearest first."""
     steps: list[int] = []
     best = fit_ramp(values, noise)
+    places = range(SHORTEST, len(values) - _FEWEST_AFTER)
     while others := [place for place in places if place not in steps]:
-        place = best_place(values, others, steps)
-        fit = fit_ramp(values, noise, [*steps, place])
-        size = _size(values, [*steps, place], fit.ramp)
+        steps.append(best_place(values, others, steps))
+        fit = fit_ramp(values, noise, steps)
         is_better = best.left - fit.left > noise.penalty * fit.variance
-        if not is_better or abs(size) < _SMALLEST_STEP:
+        if not is_better or abs(_size(values, steps, fit.ramp)) < _SMALLEST_STEP:
             break
-        steps.append(place)
         best = fit
-    return steps, best
+    return best
 
 
 def _size(values: Values, steps: Sequence[int], ramp: Ramp) -> float:
@@ -150,7 +146,7 @@ def _stretches(starts: Sequence[int], ramps: Sequence[Ramp], n: int) -> list[tup
     found, low = [], 0
     for first, end in sorted(edges):
         found += [(low, first)] if first - low >= _FEWEST else []
-        low = max(low, end)  # a step may lie within a climb
+        low = max(low, end)  # a climb and a fall may overlap
     return found
 
 
