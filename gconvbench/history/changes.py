@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gconvbench.history.drifts import drifts_in, flattened
+from gconvbench.history.drifts import added_up, drifts_in, flattened
 from gconvbench.history.levels import clear_starts, rank_p, steps_at
 from gconvbench.history.noise import memory_factor, sigma_of_differences, without_spikes
 from gconvbench.history.partition import best_partition
@@ -40,6 +40,7 @@ because the noise of benchmarks has heavier tails than the normal distribution."
 _SMALLEST_LEVEL = 8
 _EARLY_LEVEL = 3
 """At the end of the history, so that a slowdown is reported after three runs."""
+_MOST_LOOKS = 4
 _THRESHOLD = 5.0
 _LARGEST_RANK_P = 1e-3
 """Three runs reach it where at least 18 were before: 1 / C(21, 3)."""
@@ -174,13 +175,10 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
     changes: list[ChangePoint] = []
     drifts: list[Drift] = []
     for piece in pieces:
-        starts = _agreed(piece, piece.starts(sigma, penalty * memory), sigma)
-        ramps = drifts_in(piece.values, starts, noise)
-        flat = piece.without(ramps)
-        left = _agreed(flat, flat.starts(sigma, noise.penalty), sigma) if ramps else starts
+        flat, starts, ramps = _taken_apart(piece, noise)
         places = there[piece.offset : piece.offset + len(piece.values)]
-        steps = steps_at(flat.values, left, sigma, memory)
-        changes += map(functools.partial(_change_point, places), left, steps)
+        steps = steps_at(flat.values, starts, sigma, memory)
+        changes += map(functools.partial(_change_point, places), starts, steps)
         drifts += [_drift(places, ramp) for ramp in ramps]
     return Findings(
         runs=n,
@@ -190,6 +188,25 @@ def _found(pieces: Sequence[_Piece], there: NDArray[np.intp], sigma: float) -> F
         changes=tuple(changes),
         drifts=tuple(drifts),
     )
+
+
+def _taken_apart(piece: _Piece, noise: Noise) -> tuple[_Piece, list[int], list[Ramp]]:
+    """The values less all climbs, the steps that show there, and the climbs.
+
+    One climb hides others and the steps near it, so that what is left is looked at again.
+    """
+    found: list[Ramp] = []
+    flat = piece
+    for _ in range(_MOST_LOOKS):
+        starts = _agreed(flat, flat.starts(noise.sigma, noise.penalty), noise.sigma)
+        more = drifts_in(flat.values, starts, noise)
+        if not more:
+            break
+        found += more
+        flat = flat.without(more)
+    else:
+        starts = _agreed(flat, flat.starts(noise.sigma, noise.penalty), noise.sigma)
+    return flat, starts, added_up(found)
 
 
 def _change_point(places: NDArray[np.intp], start: int, step: Step) -> ChangePoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-__all__ = ["drifts_in", "flattened"]
+__all__ = ["added_up", "drifts_in", "flattened"]
 
 _AROUND = 36
 """So many runs on either side of a step are asked whether it is part of a climb."""
@@ -56,7 +57,13 @@ def drifts_in(values: Values, starts: Sequence[int], noise: Noise) -> list[Ramp]
     for region in _stretches(apart, joined, len(values)):
         if _ends_differ(values[slice(*region)], noise):
             joined += _climb(values, region, noise)
-    return _fitted(values, sorted(joined), apart, noise)
+    ramps = _joined(joined)
+    for _ in ramps:
+        fitted = _fitted(values, ramps, apart, noise)
+        ramps = _joined(fitted)
+        if len(ramps) == len(fitted):  # no two of them have turned out to be one
+            return fitted
+    return ramps
 
 
 def _climb(values: Values, region: tuple[int, int], noise: Noise) -> list[Ramp]:
@@ -125,16 +132,54 @@ def _moved(ramp: Ramp, by: int) -> Ramp:
 
 
 def _joined(ramps: Sequence[Ramp]) -> list[Ramp]:
-    """Climbs that overlap and go the same way are one; the change is that of the larger."""
+    """Parts of one climb as one, with the change of the largest part; none overlaps another.
+
+    Those are parts that go the same way with no room for a level between them. A climb and a fall
+    that overlap meet in the middle.
+    """
     joined: list[Ramp] = []
     for ramp in sorted(ramps):
         before = joined[-1] if joined else None
-        if before and ramp.first <= before.last + 1 and ramp.change * before.change > 0:
+        if before and _is_same_way(before, ramp):
             larger = max(before, ramp, key=lambda one: abs(one.change))
             joined[-1] = larger._replace(first=before.first, last=max(before.last, ramp.last))
+        elif before and ramp.first <= before.last:
+            middle = (ramp.first + min(before.last, ramp.last)) // 2
+            joined[-1] = before._replace(last=middle)
+            joined.append(ramp._replace(first=middle + 1, last=max(middle + 1, ramp.last)))
         else:
             joined.append(ramp)
     return joined
+
+
+def _is_same_way(before: Ramp, ramp: Ramp) -> bool:
+    return ramp.first <= before.last + SHORTEST and ramp.change * before.change > 0
+
+
+def added_up(ramps: Sequence[Ramp]) -> list[Ramp]:
+    """Climbs that were found on top of each other, as one with the sum of their changes.
+
+    Those are parts of one climb, and what mends the larger part of another.
+    """
+    found: list[Ramp] = []
+    for ramp in sorted(ramps):
+        before = found[-1] if found else None
+        if before and (_is_same_way(before, ramp) or _is_within(before, ramp)):
+            found[-1] = Ramp(
+                before.first,
+                max(before.last, ramp.last),
+                before.change + ramp.change,
+                math.hypot(before.half_width, ramp.half_width),
+            )
+        else:
+            found.append(ramp)
+    return [ramp for ramp in found if abs(ramp.change) >= _SMALLEST]
+
+
+def _is_within(one: Ramp, other: Ramp) -> bool:
+    """Whether more than half of the shorter one lies within the longer one."""
+    common = min(one.last, other.last) - max(one.first, other.first) + 1
+    return 2 * common > min(one.last - one.first, other.last - other.first) + 1
 
 
 def _covers(ramp: Ramp, start: int) -> bool:
