@@ -14,7 +14,7 @@ look is at all 200 runs, *watched* ones are looked at after every run from the 1
 how many runs at a level 10 % up, after 100 flat runs, are there when it is first reported. *Drift*
 is a climb by 1 % per run for 30 runs after 60 flat ones, looked at when it ends; *step beside a
 drift* is one of 10 % up, at most 30 runs before or after the climb's end or the end of a fall by as
-much, in 150 runs.
+much, in 150 runs; *another one there* is any step beside that one.
 """
 
 from __future__ import annotations
@@ -224,18 +224,25 @@ def _drift_figures(noise: Noise, count: int) -> dict[str, float]:
     return {
         "drift": statistics.fmean(any(d.change > 0 for d in one.drifts) for one in found),
         "drift, called a step": statistics.fmean(bool(one.changes) for one in found),
-        "step beside a drift": statistics.fmean(_sees_step_beside_drift(noise, count)),
+        **_step_beside_drift(noise, count),
     }
 
 
-def _sees_step_beside_drift(noise: Noise, count: int) -> Iterator[bool]:
+def _step_beside_drift(noise: Noise, count: int) -> dict[str, float]:
     rng = _rng(7)
+    hits, false = [], []
     runs = BEFORE + 3 * CLIMB
     for flat in flat_histories(noise, count, runs, rng):
         start = int(rng.integers(BEFORE, BEFORE + 2 * CLIMB + 1))
         drift = rng.choice((-1, 1)) * ramp(runs, BEFORE, CLIMB, PER_RUN)
         found = find_changes(flat + drift + steps(runs, [start], [math.log1p(STEP)])).changes
-        yield any(abs(one.index - start) <= REACH and one.change > 0 for one in found)
+        near = [one for one in found if abs(one.index - start) <= REACH and one.change > 0]
+        hits.append(bool(near))
+        false.append(len(found) > bool(near))
+    return {
+        "step beside a drift": statistics.fmean(hits),
+        "another one there": statistics.fmean(false),
+    }
 
 
 def print_figures(columns: dict[str, dict[str, float]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gconvbench.history.levels import step_between
-from gconvbench.history.ramps import SHORTEST, Ramp, best_place, course, fit_ramp
+from gconvbench.history.ramps import SHORTEST, Ramp, best_place, course, fit_ramp, placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ _THRESHOLD = 5.0
 _FEWEST = 16
 _FEWEST_AFTER = 3
 """So many runs a new level lasts at the end of a history."""
+_NEAR = 2
+"""So many runs from its end a step against a climb is none of its own."""
 _SMALLEST_STEP = 0.01
 """As between levels."""
 
@@ -103,23 +105,24 @@ def _beside_steps(values: Values, noise: Noise) -> Fit:
     """The best climb beside all steps that explain what no climb does, the clearest first."""
     steps: list[int] = []
     best = fit_ramp(values, noise)
+    ramp, _ = placed(values, best.ramp, steps)
     places = range(SHORTEST, len(values) - _FEWEST_AFTER)
     while others := [place for place in places if place not in steps]:
         steps.append(best_place(values, others, steps))
         fit = fit_ramp(values, noise, steps)
-        is_better = best.left - fit.left > noise.penalty * fit.variance
-        if not is_better or abs(_size(values, steps, fit.ramp)) < _SMALLEST_STEP:
+        if best.left - fit.left <= noise.penalty * fit.variance:
             break
-        best = fit
-    return best
+        one, sizes = placed(values, fit.ramp, steps)
+        if abs(sizes[-1]) < _SMALLEST_STEP or _rounds_a_corner(one, steps[-1], sizes[-1]):
+            break
+        best, ramp = fit, one
+    return best._replace(ramp=ramp)
 
 
-def _size(values: Values, steps: Sequence[int], ramp: Ramp) -> float:
-    """Of the last of the steps, when all of them and the ramp are fitted together."""
-    place = np.arange(len(values))
-    columns = [np.ones(len(values)), course(ramp, len(values)), *(place >= s for s in steps)]
-    fitted = np.linalg.lstsq(np.stack(columns, axis=1).astype(np.float64), values)[0]
-    return float(fitted[-1])
+def _rounds_a_corner(ramp: Ramp, step: int, size: float) -> bool:
+    """Whether a step only mends the end of a climb that is too long, too short or too steep."""
+    near = min(abs(step - ramp.first), abs(step - ramp.last - 1))
+    return near <= _NEAR and size * ramp.change < 0
 
 
 def flattened(values: Values, ramps: Sequence[Ramp]) -> Values:

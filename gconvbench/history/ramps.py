@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-__all__ = ["SHORTEST", "Fit", "Noise", "Ramp", "best_place", "course", "fit_ramp"]
+__all__ = ["SHORTEST", "Fit", "Noise", "Ramp", "best_place", "course", "fit_ramp", "placed"]
 
 SHORTEST = 8
 """As a level: within fewer runs a climb is a step that spikes have rounded."""
@@ -102,6 +103,33 @@ def best_place(values: Values, places: Sequence[int], steps: Sequence[int]) -> i
     return places[int(explained.argmax())]
 
 
+def placed(values: Values, ramp: Ramp, steps: Sequence[int]) -> tuple[Ramp, list[float]]:
+    """The ramp to the run, where its cells were wider, and the size of each step beside it."""
+    size = _grid(len(values))[1]
+    n, place = len(values), np.arange(len(values))
+    others = [np.ones(n), *(place >= step for step in steps)]
+    best, least, found = ramp, math.inf, [ramp.change]
+    for first, last in itertools.product(
+        range(max(1, ramp.first - size + 1), ramp.first + size),
+        range(ramp.last - size + 1, min(ramp.last + size, n)),
+    ):
+        if last - first + 1 < SHORTEST:
+            continue
+        one = ramp._replace(first=first, last=last)
+        columns = np.stack([course(one, n), *others], axis=1).astype(np.float64)
+        fitted = np.linalg.lstsq(columns, values)[0]
+        left = float(np.sum((values - columns @ fitted) ** 2))
+        if left < least:
+            best, least, found = one, left, fitted.tolist()
+    return best._replace(change=found[0]), found[2:]
+
+
+def _grid(n: int) -> tuple[int, int]:
+    """How many cells, and how many runs in each."""
+    size = math.ceil(n / _MOST_CELLS)
+    return n // size, size
+
+
 class _Region(NamedTuple):
     """Some runs as cells, with given steps taken out of them and of all ramps.
 
@@ -133,8 +161,7 @@ class _Region(NamedTuple):
 
 
 def _region(values: Values, steps: Sequence[int]) -> _Region:
-    size = math.ceil(len(values) / _MOST_CELLS)
-    count = len(values) // size
+    count, size = _grid(len(values))
     cells = values[: count * size].reshape(count, size).mean(axis=1)
     shapes = _shapes(count)
     known: Values = np.linalg.qr(_courses(steps, count, size))[0]

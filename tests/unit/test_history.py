@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,55 @@ def test_a_drift_alone_has_no_step_beside_it(change: float, seed: int) -> None:
     assert drift.change == pytest.approx(change, abs=0.03)
     assert abs(drift.first - 30) <= 8
     assert abs(drift.last - 59) <= 8
+
+
+def ramp(start: int, length: int, change: float, runs: int = 200) -> np.ndarray:
+    return np.asarray(change * np.clip((np.arange(runs) - start) / length, 0, 1))
+
+
+def quiet(levels: np.ndarray, seed: int) -> np.ndarray:
+    return np.asarray(levels + np.random.default_rng(seed).normal(0, 0.005, levels.size))
+
+
+@pytest.mark.parametrize("levels", [ramp(0, 200, 0.5), ramp(60, 30, 0.3), ramp(20, 90, 0.4)])
+def test_in_a_climb_nothing_became_faster(levels: np.ndarray) -> None:
+    for seed in range(20):
+        found = find_changes(quiet(levels, seed))
+        parts = [one.change for one in (*found.changes, *found.drifts)]
+        assert min(parts) > 0, seed
+        assert max(parts) > 0.8 * sum(parts), seed
+        assert sum(parts) == pytest.approx(levels[-1], abs=0.05), seed
+
+
+def test_a_step_between_a_climb_and_a_fall_goes_the_right_way() -> None:
+    levels = ramp(30, 30, 0.3) + ramp(120, 30, -0.3)
+    levels[99:] += 0.1
+    found = find_changes(quiet(levels, 5))
+    (step,) = found.changes
+    assert (step.index, round(step.change, 1)) == (99, 0.1)
+    assert [round(one.change, 1) for one in found.drifts] == [0.3, -0.3]
+
+
+@pytest.mark.parametrize("noise", [0, 0.1, 0.4])
+def test_a_fall_at_the_end_is_no_slowdown(noise: float) -> None:
+    levels = np.zeros(100)
+    levels[93:] = -0.03 * np.arange(7)
+    found = find_changes(noise * quiet(np.zeros(100), 0) + levels)
+    assert found.changes == ()
+    assert [one.change < 0 for one in found.drifts] == [True]
+
+
+def test_climbs_and_falls_close_together_are_kept_apart() -> None:
+    """Regions of neighbours once overlapped, and the same step was found twice."""
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        levels = ramp(15, 30, 0.3, 100) + ramp(int(rng.integers(38, 48)), 10, -0.1, 100)
+        found = find_changes(quiet(levels + ramp(int(rng.integers(60, 80)), 10, -0.1, 100), seed))
+        starts = [one.index for one in found.changes]
+        assert starts == sorted(set(starts))
+        assert all(abs(one.change) > one.half_width for one in found.changes)
+        pairs = itertools.pairwise(found.drifts)
+        assert all(before.last < after.first for before, after in pairs)
 
 
 def test_values_in_another_shape_are_refused() -> None:
