@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from gconvbench.acceptance.entry import SIZED, Acceptance
+from gconvbench.acceptance.entry import COMMIT, SIZED, Acceptance
 from gconvbench.records import Comparison, Finding, JobVerdict, SideFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
+    from datetime import date
 
 __all__ = ["apply", "side_name"]
 
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _SHORT = 7
 _WRITTEN = 12
 """Digits of a commit in the file; git itself writes 7 to 12."""
@@ -29,7 +27,7 @@ def side_name(side: SideFacts) -> str:
 
 def _is_commit(side: SideFacts) -> bool:
     """Whether the commit is what the side is about; two interpreters share one."""
-    return bool(_COMMIT.fullmatch(side.commit)) and side.commit[:_SHORT] in side.what
+    return bool(COMMIT.fullmatch(side.commit)) and side.commit[:_SHORT] in side.what
 
 
 def apply(
@@ -42,8 +40,8 @@ def apply(
 ) -> Comparison:
     """The comparison with whatever an entry accepts marked so, and what to know of the entries.
 
-    An entry applies where the baseline's version of the file does not have it, whatever its reason
-    and expiry there, since what that has is in the baseline's times already; and where it starts at
+    An entry applies where the baseline's version of the file has none about the same step, however
+    it reads there, since what that has is in the baseline's times already; and where it starts at
     the baseline, or for a baseline that is a commit before or after it in the history: the step to
     the contender then has the accepted one in it, and the entry's limit holds for all of it. Wrong
     results are never accepted. Entries that do not apply are passed over in silence.
@@ -55,11 +53,11 @@ def apply(
         is_ancestor: whether the first commit is an ancestor of the second or the same.
         today: an entry holds up to and on its day of expiry.
     """
-    known = {_what(entry) for entry in baseline_has}
     applying = [
         entry
         for entry in acceptances
-        if _what(entry) not in known and _is_step(entry, found, is_ancestor)
+        if not any(entry.is_about_step_of(known) for known in baseline_has)
+        and _is_step(entry, found, is_ancestor)
     ]
     valid = [entry for entry in applying if today <= entry.expires]
     expired = [
@@ -73,15 +71,10 @@ def apply(
     return replace(found, jobs=jobs, findings=(*findings, *expired, *silencing.about_entries()))
 
 
-def _what(entry: Acceptance) -> Acceptance:
-    """What it accepts; why and for how long may be written anew at any time."""
-    return replace(entry, reason="-", expires=date.min)
-
-
 def _is_step(entry: Acceptance, found: Comparison, is_ancestor: Callable[[str, str], bool]) -> bool:
     if _is_commit(found.baseline):
         commit = found.baseline.commit
-        return bool(_COMMIT.fullmatch(entry.from_)) and (
+        return bool(COMMIT.fullmatch(entry.from_)) and (
             commit.startswith(entry.from_)
             or is_ancestor(entry.from_, commit)
             or is_ancestor(commit, entry.from_)
@@ -131,7 +124,8 @@ class _Silencing:
         if finding.kind != "suite_slower":
             return finding
         shift = found.suite.shift if found.suite else None
-        entry = self._accepting(finding.kind, range(len(self._entries)), shift, "the suite")
+        of_all = [i for i, entry in enumerate(self._entries) if entry.is_about_all]
+        entry = self._accepting(finding.kind, of_all, shift, "the suite")
         if entry is None:
             return finding
         self._of_suite = entry

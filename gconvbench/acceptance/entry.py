@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -33,6 +34,7 @@ from gconvbench.toml_tables import decode_toml, read_table
 
 __all__ = [
     "ACCEPTED_FILE",
+    "COMMIT",
     "SIZED",
     "Acceptance",
     "entry_text",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 ACCEPTED_FILE = "gconvbench-accepted.toml"
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _ROUNDING = 1e-9
 """12 % is no more than 12 %, however it was computed."""
 SIZED = ("slower", "suite_slower")
@@ -97,6 +100,24 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
         """Whether a change, as a share, is no larger than what was agreed to."""
         return self.largest_change is not None and change <= self.largest_change + _ROUNDING
 
+    def is_about_step_of(self, other: Acceptance) -> bool:
+        """Whether both are about the same two commits, by however many digits.
+
+        Where `to` is no commit, such as a working tree, it may be another step from the same one:
+        then they must agree in all but reason and expiry.
+        """
+        if not (COMMIT.fullmatch(self.to) and COMMIT.fullmatch(other.to)):
+            plain = (
+                msgspec.structs.replace(e, reason="-", expires=date.min) for e in (self, other)
+            )
+            return len(set(plain)) == 1
+        return _is_same_commit(self.from_, other.from_) and _is_same_commit(self.to, other.to)
+
+    @property
+    def is_about_all(self) -> bool:
+        """Whether it covers every job there may be."""
+        return (self.cases, self.implementations, self.cache_mode) == ("*", "*", None)
+
     @property
     def named(self) -> str:
         """For a line about it: kinds, globs and the step."""
@@ -104,6 +125,10 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
         mode = f" ({self.cache_mode})" if self.cache_mode else ""
         what = f"{kinds} of {self.cases} {self.implementations}{mode}"
         return f"{what} from {self.from_} to {self.to}"
+
+
+def _is_same_commit(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def read_acceptances(text: str, name: str = ACCEPTED_FILE) -> tuple[Acceptance, ...]:
@@ -154,6 +179,12 @@ def _entry(table: object, subject: str) -> Acceptance:
     for kind in entry.kinds:
         if kind not in ACCEPTABLE:
             raise UsageError(f"{subject}: " + refused_name("kind", kind, ACCEPTABLE))
+    if "suite_slower" in entry.kinds and not entry.is_about_all:
+        message = (
+            f"{subject}: suite_slower is about all jobs; cases and implementations must be '*', "
+            "without cache_mode"
+        )
+        raise UsageError(message)
     change = entry.largest_change
     if change is None and (sized := [kind for kind in entry.kinds if kind in SIZED]):
         message = f"{subject}: key 'largest_change' is missing; {sized[0]} needs a share like 0.12"

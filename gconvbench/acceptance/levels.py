@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from gconvbench.acceptance.entry import SIZED, Acceptance
+from gconvbench.acceptance.entry import COMMIT, SIZED, Acceptance
 from gconvbench.history import logs_of, step_across
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from gconvbench.history import History, HistoryRun, Series
 
 __all__ = ["AcceptedLevel", "accepted_levels", "unplaced"]
-
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 class AcceptedLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,17 +98,17 @@ def _start(
     for index in range(earliest, len(runs)):
         if _is_at(runs[index], entry.to):
             return index
-    if not before or accepted_at is None or not _COMMIT.fullmatch(entry.to):
+    if not before or accepted_at is None or not COMMIT.fullmatch(entry.to):
         return None
-    has = (
-        index for index in range(earliest, len(runs)) if entry in accepted_at(runs[index].commit)
-    )
-    return next(has, None)
+    for index in range(earliest, len(runs)):
+        if any(entry.is_about_step_of(one) for one in accepted_at(runs[index].commit)):
+            return index
+    return None
 
 
 def _is_at(run: HistoryRun, side: str) -> bool:
     """Whether an entry calls this run so: by commit, by its PyTorch or by its name."""
-    if _COMMIT.fullmatch(side):
+    if COMMIT.fullmatch(side):
         return run.commit.startswith(side)
     torch = run.environment.under_test.get("torch") if run.environment else None
     return side in {f"torch {torch}", f"stored run {run.name}"}

@@ -6,9 +6,9 @@ from gconvbench.comparing.pairs import Offer, Pair, pair_up
 from gconvbench.comparing.stored import (
     compare_runs,
     facts_of,
-    levels_of,
     offer_of,
     records_by_job,
+    times_of,
 )
 
 __all__ = [
@@ -19,11 +19,11 @@ __all__ = [
     "facts_of",
     "findings_of",
     "job_verdicts",
-    "levels_of",
     "offer_of",
     "other_environment",
     "other_method",
     "pair_up",
     "records_by_job",
+    "times_of",
     "with_judgement",
 ]

@@ -69,7 +69,7 @@ def _job_verdict(
 ) -> JobVerdict:
     pair = row.pair
     kind, detail = pair.kind, pair.detail
-    if not kind:
+    if not kind or (kind == "new" and _failure(contender)):
         kind, detail = _measured_kind(judged, baseline, contender)
     other = pair.baseline.implementation if pair.baseline else ""
     return JobVerdict(

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Offer", "Pair", "pair_up"]
 
+_MISSING = "the contender does not have it, or its configuration no longer names it"
+
 
 class Offer(NamedTuple):
     """What a side has.
@@ -97,7 +99,7 @@ def _pair(ours: Job | None, theirs: Job | None, baseline: Offer, contender: Offe
         return pair._replace(kind="no_baseline", detail=f"could not be used there: {problem}")
     if of_baseline:
         reason = contender.why_not(theirs)
-        detail = f"unsupported now: {reason}" if reason else "the contender does not have it"
+        detail = f"unsupported now: {reason}" if reason else _MISSING
         return pair._replace(kind="missing", detail=detail)
     if of_contender:
         reason = baseline.why_not(ours)
@@ -117,7 +119,7 @@ def _with_renamed(pairs: Sequence[Pair], baseline: Offer, contender: Offer) -> t
             heirs = [one for one in new if _could_be(pair, one, before, baseline, contender)]
             if len(heirs) == 1:
                 heir = heirs[0].job
-                detail = f"now {heir.implementation} {heir.case}; compare by name, or accept it"
+                detail = f"now {heir.implementation} {heir.case}; accept it, or keep the name"
                 pair = pair._replace(kind="renamed", detail=detail)  # noqa: PLW2901
         found.append(pair)
     return tuple(found)

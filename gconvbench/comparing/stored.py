@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gconvbench.records import Job, Record
     from gconvbench.store import Run
 
-__all__ = ["compare_runs", "facts_of", "levels_of", "offer_of", "records_by_job"]
+__all__ = ["compare_runs", "facts_of", "offer_of", "records_by_job", "times_of"]
 
 
 def records_by_job(run: Run) -> dict[Job, list[Record]]:
@@ -43,8 +43,8 @@ def offer_of(run: Run) -> Offer:
     return Offer(reasons, {planned.case: planned.name for planned in run.header.plan.cases})
 
 
-def levels_of(records: Mapping[Job, Sequence[Record]], rows: Sequence[Row], side: int) -> Floats:
-    """Log seconds of each process, shape (rows, rounds); NaN where a round is missing.
+def times_of(records: Mapping[Job, Sequence[Record]], rows: Sequence[Row], side: int) -> Floats:
+    """What stands for each process, in seconds: (rows, rounds, 1); NaN where a round is missing.
 
     Args:
         records: of one side.
@@ -59,7 +59,7 @@ def levels_of(records: Mapping[Job, Sequence[Record]], rows: Sequence[Row], side
             for timing in record.timings:
                 if timing.cache_mode == row.cache_mode:
                     levels[i, record.round - 1] = level(np.array(timing.samples_s))
-    return levels
+    return np.exp(levels)[..., None]
 
 
 def facts_of(run: Run) -> SideFacts:
@@ -107,8 +107,8 @@ def compare_runs(before: Run, after: Run, *, selection: Sequence[str] = ()) -> C
     if not rows:
         nothing = Finding("empty", "the two runs have no job in common")
         return msgspec.structs.replace(found, findings=(*findings, nothing))
-    levels = [levels_of(side, rows, at) for at, side in enumerate(records)]
-    judgement = judge(levels[0], levels[1], rule=rule)
+    times_s = [times_of(side, rows, at) for at, side in enumerate(records)]
+    judgement = judge(times_s[0], times_s[1], rule=rule)
     verdicts = {row: (judgement.cases[i], rule.minimum_effect) for i, row in enumerate(rows)}
     screened = Finding("only_screened", "gconvbench gate measures both sides, and decides")
     found = msgspec.structs.replace(

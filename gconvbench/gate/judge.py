@@ -245,7 +245,8 @@ def _refuse_shape(side: Floats) -> None:
             "or (cases, processes) of log seconds"
         )
         raise ValueError(message)
-    if side.ndim == 2 and np.nanmin(side, initial=np.inf) > 0:  # noqa: PLR2004
+    known = side[np.isfinite(side)]
+    if side.ndim == 2 and known.size and known.min() > 0:  # noqa: PLR2004
         message = (
             "levels must be log seconds; all are above 0, which is above a second each: give "
             "seconds as (cases, processes, samples), with one sample by [..., None]"

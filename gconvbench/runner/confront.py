@@ -135,7 +135,7 @@ class Meeting:
         return _comparison(self._question, self._facts, jobs, findings)
 
     def session(self, *, anchors: Sequence[str] = ()) -> Session:
-        """What measures; each side's run is started now."""
+        """What measures; each side's run is started now, and what is new is proved."""
         question = self._question
         self._sides = {
             name: _measured_side(name, asked, self._pairs, question)
@@ -146,7 +146,10 @@ class Meeting:
             left_s = question.budget_s - (time.monotonic() - self._start)
             start_s = max(one.start_s for one in self._asked.values())
             budget = TimeBudget(left_s, start_s)
-        return Session(self._sides, self.rows, anchors=anchors, budget=budget, tell=self._tell)
+        session = Session(self._sides, self.rows, anchors=anchors, budget=budget, tell=self._tell)
+        if new := [pair.job for pair in self._pairs if pair.kind == "new"]:
+            session.prove(new)
+        return session
 
     def how(self, session: Session) -> _How:
         """What `judge` and `judge_sides` are told alike."""
@@ -314,10 +317,11 @@ def _measured_side(
     name: SideName, asked: Asked, pairs: Sequence[Pair], question: Question
 ) -> MeasuredSide:
     of_side = question.baseline if name == "baseline" else question.contender
+    wanted = {"", "new"} if name == "contender" else {""}
     jobs = [
         job
         for pair in pairs
-        if not pair.kind and (job := pair.baseline if name == "baseline" else pair.contender)
+        if pair.kind in wanted and (job := pair.baseline if name == "baseline" else pair.contender)
     ]
     plan = Plan(
         cases=tuple(

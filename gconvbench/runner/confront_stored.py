@@ -11,12 +11,12 @@ import numpy as np
 from gconvbench.comparing import (
     Offer,
     facts_of,
-    levels_of,
     offer_of,
     other_environment,
     other_method,
     pair_up,
     records_by_job,
+    times_of,
 )
 from gconvbench.gate import judge
 from gconvbench.planning import ALL, DEFAULT
@@ -71,12 +71,10 @@ def confront_stored(
     session = meeting.session()
     rows = np.arange(len(meeting.rows))
     records = records_by_job(stored.run)
-    contender = np.stack(
-        [session.measure("contender", rows) for _ in range(question.pairs)], axis=1
-    )
+    levels = np.stack([session.measure("contender", rows) for _ in range(question.pairs)], axis=1)
     judgement = judge(
-        levels_of(records, meeting.rows, 0),
-        contender,
+        times_of(records, meeting.rows, 0),
+        np.exp(levels)[..., None],
         None if stored.why_not else session.measure,
         **meeting.how(session),
     )

@@ -118,6 +118,12 @@ class Session:
         self._keep(side, slot, asked)
         return np.array([self._level(side, int(row), slot) for row in rows], dtype=float)
 
+    def prove(self, jobs: Sequence[Job]) -> None:
+        """One process of the contender with jobs that have no partner: are they right at all?"""
+        self._tell(f"proving {len(jobs)} new job(s)")
+        for job, record in self._sides["contender"].measure(jobs).records.items():
+            self.records["contender"].setdefault(job, []).append(record)
+
     def _announce(self, jobs: int) -> None:
         """Say what is measured whenever that changes; a line per process would hide it."""
         processes = sum(side.slots for side in self._sides.values())

@@ -262,6 +262,22 @@ def test_a_stored_slowdown_is_only_uncertain(tmp_path: Path) -> None:
     assert "stored data can only screen" in done.stdout
 
 
+def test_two_stored_runs_of_jobs_that_take_seconds_are_compared(tmp_path: Path) -> None:
+    store_history(tmp_path / "results", 2, lambda _index, _record: 1e5)
+    done = gconvbench(tmp_path, "compare", "latest~1", "latest")
+    assert done.returncode == 0, done.stderr
+    assert "9 unchanged" in done.stdout
+
+
+def test_a_stored_run_in_which_all_crashed_is_told_so(tmp_path: Path) -> None:
+    store_run(tmp_path / "results", [make_record()], run="20250101T000000Z-aaa")
+    crashed = make_record(outcome="crashed")
+    store_run(tmp_path / "results", [crashed], run="20250102T000000Z-bbb")
+    done = gconvbench(tmp_path, "compare", "latest~1", "latest")
+    assert done.returncode == 5, done.stderr
+    assert "1 of 1 job crashed" in done.stdout
+
+
 def test_what_the_newer_run_has_no_more_is_missing(two_runs: Path) -> None:
     rewrite(two_runs, lambda header: header, leave_out="split")
     done = gconvbench(two_runs, "compare", "latest~1", "latest")

@@ -40,6 +40,7 @@ reason = "a guard against overflow"
 expires = 2027-01-01
 """
 (READ,) = read_acceptances(ENTRY)
+OF_SUITE = replace(READ, cases="*", kinds=("suite_slower",))
 TORCH = {"baseline": SideFacts(what="torch 2.11.0", commit=BASELINE.commit),
          "contender": SideFacts(what="torch 2.13.0", commit=BASELINE.commit)}  # fmt: skip
 
@@ -94,6 +95,7 @@ def test_an_entry_is_read() -> None:
         ('["slower"]', '["wrong"]', "entry 1: kind 'wrong' is not known"),
         ('["slower"]', '["not_finite"]', "entry 1: kind 'not_finite' is not known"),
         ('"g2*"', '""', "entry 1: cases ('') must be a glob in quotes"),
+        ('["slower"]', '["slower", "suite_slower"]', "entry 1: suite_slower is about all jobs"),
         ("[[accepted]]", "[[acepted]]", "key 'acepted' is not known; did you mean 'accepted'?"),
         ("[[accepted]]", "[accepted]", "key 'accepted' must be written as [[accepted]] tables"),
         ("[[accepted]]", "accepted = [1]\n[x]", "is not known"),
@@ -179,7 +181,7 @@ def test_a_slower_suite_is_accepted_up_to_the_limit(shift: float, kind: str) -> 
         findings=(Finding("suite_slower", "by much"),),
         suite=Suite(shift=shift, low=shift - 0.01, high=shift + 0.01, p=1e-6),
     )
-    silenced = applied(found, replace(READ, kinds=("suite_slower",)))
+    silenced = applied(found, OF_SUITE)
     assert silenced.findings[0].kind == kind
     assert silenced.exit_code == (0 if kind == "suite_accepted" else 1)
     assert kinds(silenced)[1][1:] == ([] if kind == "suite_accepted" else ["acceptance_exceeded"])
@@ -192,13 +194,21 @@ def test_what_the_baseline_has_accepted_is_in_its_times_already() -> None:
 
 @pytest.mark.parametrize(
     "older",
-    [{"reason": "another one"}, {"expires": date(2026, 1, 1)}, {"reason": "x", "to": READ.to}],
-)
-def test_a_renewed_entry_is_not_about_a_new_step(older: dict[str, Any]) -> None:
+    [{"reason": "another one"}, {"expires": date(2026, 1, 1)}, {"to": READ.to + "a9"},
+     {"from_": READ.from_ + "d5"}, {"largest_change": 0.5}, {"largest_change": 0.05},
+     {"kinds": ("missing",)}, {"cache_mode": "cold"}, {"cases": "g4*"}],
+)  # fmt: skip
+def test_an_entry_that_is_written_anew_is_not_about_a_new_step(older: dict[str, Any]) -> None:
     found = make_comparison([make_verdict("slower")])
     assert applied(found, READ, baseline_has=[replace(READ, **older)]) == found
-    larger = replace(READ, largest_change=0.5)
-    assert kinds(applied(found, larger, baseline_has=[READ]))[0] == ["accepted"]
+
+
+def test_of_a_working_tree_there_may_be_several_steps() -> None:
+    found = make_comparison([make_verdict("slower")])
+    tree = replace(READ, to="working tree")
+    assert applied(found, tree, baseline_has=[replace(tree, reason="another one")]) == found
+    other = replace(tree, cases="g4*")
+    assert kinds(applied(found, tree, baseline_has=[other]))[0] == ["accepted"]
 
 
 def test_an_entry_of_a_cache_mode_is_about_that_alone(tmp_path: Path) -> None:
@@ -222,9 +232,9 @@ def test_what_is_slower_with_an_accepted_suite_is_accepted_with_it(low: float, k
         findings=(Finding("suite_slower", "by much"),),
         suite=Suite(shift=0.1, low=0.09, high=0.11, p=1e-6),
     )
-    silenced = applied(found, replace(READ, kinds=("suite_slower",)))
-    assert kinds(silenced) == ([kind], ["suite_accepted"])
-    assert applied(found, replace(READ, cases="g9*")).jobs == found.jobs
+    assert kinds(applied(found, OF_SUITE)) == ([kind], ["suite_accepted"])
+    for scope in ({"cases": "g2*"}, {"implementations": "native"}, {"cache_mode": "hot"}):
+        assert applied(found, replace(OF_SUITE, **scope)).jobs == found.jobs
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])

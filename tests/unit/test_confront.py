@@ -150,6 +150,26 @@ def test_a_new_job_alone_passes_unless_it_is_to_fail(monkeypatch: pytest.MonkeyP
     assert msgspec.structs.replace(found, fail_on=("new",)).exit_code == ExitCode.NOT_MEASURED
 
 
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [("wrong", ExitCode.WRONG), ("nan", ExitCode.WRONG), ("crashed", ExitCode.NOT_MEASURED)],
+)
+def test_a_new_job_is_proved_before_it_passes(
+    monkeypatch: pytest.MonkeyPatch, outcome: str, code: ExitCode
+) -> None:
+    found = found_of(monkeypatch, contender={"jobs": [*ALL, NEW], "outcomes": {NEW: outcome}})
+    assert found.exit_code == code
+    assert "new" not in kinds(found)
+
+
+def test_a_renamed_job_is_proved_before_it_may_be_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [*ALL[1:], Job(CASES[0], "mine")]
+    outcomes = {Job(CASES[0], "mine"): "wrong"}
+    found = found_of(monkeypatch, contender={"jobs": jobs, "outcomes": outcomes})
+    assert kinds(found) == {"renamed": 1, "wrong": 1, "unchanged": 29}
+    assert found.exit_code == ExitCode.WRONG
+
+
 def test_what_became_unsupported_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     found = found_of(monkeypatch, contender={"unsupported": {FIRST: "no such kernel"}})
     assert found.jobs[0].kind == "missing"

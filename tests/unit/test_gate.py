@@ -190,6 +190,12 @@ def test_what_is_no_side_is_refused(baseline: Floats, words: str) -> None:
         judge(baseline, baseline)
 
 
+@pytest.mark.parametrize("level", [np.nan, -7.0])
+def test_levels_may_be_missing_altogether(level: float) -> None:
+    found = judge(np.full((3, 5), level), np.full((3, 5), np.nan))
+    assert {case.word for case in found.cases} == {"missing"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -96,9 +96,9 @@ def quiet(levels: np.ndarray, seed: int) -> np.ndarray:
 def test_in_a_climb_nothing_became_faster(levels: np.ndarray) -> None:
     for seed in range(20):
         found = find_changes(quiet(levels, seed))
-        parts = [one.change for one in (*found.changes, *found.drifts)]
+        parts = [one.change for one in found.changes] + [one.change for one in found.drifts]
         assert min(parts) > 0, seed
-        assert max(parts) > 0.8 * sum(parts), seed
+        assert max(parts) > 0.7 * sum(parts), seed
         assert sum(parts) == pytest.approx(levels[-1], abs=0.05), seed
 
 

@@ -132,8 +132,9 @@ REBASED = replace(ENTRY, to="0123456789ab")
 
 def test_where_no_run_is_at_its_end_git_tells_where_an_entry_begins(stepped: History) -> None:
     has = {commit_of(index) for index in range(STEP, RUNS)}
+    before = replace(REBASED, expires=date(2026, 2, 1), reason="not yet renewed")
     (level,) = accepted_levels(
-        stepped, [REBASED], lambda commit: [REBASED] if commit in has else []
+        stepped, [REBASED], lambda commit: [before] if commit in has else []
     )  # fmt: skip
     assert (level.index, len(level.series)) == (STEP, 9)
 
