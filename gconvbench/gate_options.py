@@ -25,14 +25,21 @@ from gconvbench.records import FAILABLE
 from gconvbench.toml_tables import decode_toml, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["CASES_FROM", "OUTPUT_FOLDER", "GateOptions", "read_gate_options"]
+__all__ = [
+    "CASES_FROM",
+    "OUTPUT_FOLDER",
+    "PYPROJECT",
+    "GateOptions",
+    "read_earlier_options",
+    "read_gate_options",
+]
 
 OUTPUT_FOLDER = Path("gconvbench-gate")
 """Where a gate leaves its files unless told otherwise, and `accept` looks for the last one."""
 
-_PYPROJECT = "pyproject.toml"
+PYPROJECT = "pyproject.toml"
 CASES_FROM = ("sweep", "cases", "case", "axes")
 """Keys that choose cases."""
 
@@ -112,6 +119,15 @@ class GateOptions(msgspec.Struct, frozen=True, kw_only=True):
         ]
         return effects[-1] if effects else self.minimum_effect
 
+    def unmatched_effects(self, jobs: Iterable[tuple[str, str]]) -> list[str]:
+        """The globs of `minimum_effects` that match none of these cases and implementations."""
+        names = {name for case, by in jobs for name in (case, f"{case} {by}")}
+        return [
+            glob
+            for glob in self.minimum_effects
+            if names and not any(fnmatchcase(name, glob) for name in names)
+        ]
+
     def code_paths_in(self, worktree: Path) -> tuple[Path, ...]:
         """What goes on the path of Python for a side: as given, else it and its `src`."""
         if self.code_paths:
@@ -155,10 +171,44 @@ def read_gate_options(config: Path | None, folder: Path) -> GateOptions:
     Raises:
         UsageError: a file that cannot be read, or a key or value that is not allowed.
     """
-    path = config or folder / _PYPROJECT
+    path = config or folder / PYPROJECT
     if config is None and not path.is_file():
         return GateOptions()
-    subject = repr(str(path))
+    return _read(*_table_of(path, repr(str(path))))
+
+
+def read_earlier_options(path: Path, subject: str) -> tuple[GateOptions | None, tuple[str, ...]]:
+    """What a file of an earlier time has that can still be read, and why the rest cannot.
+
+    Args:
+        path: as the `config` of `read_gate_options`.
+        subject: what to call it.
+
+    Returns:
+        No options where there is no such file, or nothing about a gate in it.
+    """
+    if not path.is_file():
+        return None, ()
+    try:
+        table, subject = _table_of(path, subject)
+    except UsageError as error:
+        return None, (str(error),)
+    if not isinstance(table, dict):
+        return None, (f"{subject} is no table",)
+    if not table:
+        return None, ()
+    values: dict[str, Any] = {}
+    problems = []
+    for key, value in table.items():
+        try:
+            values[key] = getattr(_read({key: value}, subject), key)
+        except UsageError as error:
+            problems.append(str(error))
+    return GateOptions(**values), tuple(problems)
+
+
+def _table_of(path: Path, subject: str) -> tuple[object, str]:
+    """The table about the gate, and what to call it."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -168,23 +218,15 @@ def read_gate_options(config: Path | None, folder: Path) -> GateOptions:
         message = f"{subject} is not UTF-8 text"
         raise UsageError(message) from None
     table = decode_toml(text, subject)
-    if path.name == _PYPROJECT or "tool" in table:
-        return _of_pyproject(table, subject)
-    return _of_file(table, subject)
-
-
-def _of_pyproject(table: Mapping[str, Any], subject: str) -> GateOptions:
-    tools = table.get("tool", {})
-    ours = tools.get("gconvbench", {}) if isinstance(tools, dict) else {}
-    _refuse_keys(ours, f"{subject}, [tool.gconvbench]")
-    return _read(ours.get("gate", {}), f"{subject}, [tool.gconvbench.gate]")
-
-
-def _of_file(table: dict[str, Any], subject: str) -> GateOptions:
+    if path.name == PYPROJECT or "tool" in table:
+        tools = table.get("tool", {})
+        ours = tools.get("gconvbench", {}) if isinstance(tools, dict) else {}
+        _refuse_keys(ours, f"{subject}, [tool.gconvbench]")
+        return ours.get("gate", {}), f"{subject}, [tool.gconvbench.gate]"
     if "gate" not in table:
-        return _read(table, subject)
+        return table, subject
     _refuse_keys(table, subject)
-    return _read(table["gate"], f"{subject}, [gate]")
+    return table["gate"], f"{subject}, [gate]"
 
 
 def _refuse_keys(table: object, subject: str) -> None:

@@ -88,11 +88,15 @@ def _own_entry_points(folder: Path) -> None:
     import tomllib  # noqa: PLC0415 (an interpreter without a checkout may be too old for it)
 
     try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("project", {})
+        table = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return
-    is_said = isinstance(project, dict) and "entry-points" not in project.get("dynamic", [])
-    if is_said and project.get("name") not in {None, "gconvbench"}:
+    project = table.get("project")
+    if not isinstance(project, dict) or project.get("name") == "gconvbench":
+        return
+    groups = project.get("entry-points")  # without, another tool's table may say them
+    is_said = isinstance(groups, dict) and all(isinstance(one, dict) for one in groups.values())
+    if is_said and isinstance(project.get("name"), str):
         sys.meta_path.insert(0, _Finder(_Checkout(folder, project)))
 
 

@@ -41,8 +41,7 @@ def compare(  # noqa: PLR0913 (one argument per option)
         raise UsageError(message)
     names = selection or (before.path.stem, after.path.stem)
     found = compare_runs(before, after, selection=names)
-    conclude(found, output=output, json=json)
-    return found.exit_code
+    return conclude(found, output=output, json=json)
 
 
 def find_side(results: Path, reference: str) -> Path:

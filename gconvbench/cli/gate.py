@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.acceptance import apply, load_acceptances
+from gconvbench.cli.gate_earlier import select_for
 from gconvbench.cli.gate_sides import (
     Chosen,
     SideOptions,
     accepted_before,
     open_sides,
-    select_for,
     this_side_alone,
 )
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.cli.run import stoppable
 from gconvbench.cli.values import cores, seconds
-from gconvbench.errors import NotMeasuredError, UsageError
+from gconvbench.errors import ExitCode, NotMeasuredError, UsageError
 from gconvbench.planning import default_device, gate_method
 from gconvbench.records import Comparison, Finding, SideFacts
 from gconvbench.report.comparison import (
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
     from gconvbench.acceptance import Acceptance
     from gconvbench.cli.gate_sides import Sides
-    from gconvbench.errors import ExitCode
     from gconvbench.gate_options import GateOptions
     from gconvbench.store import Run
 
@@ -82,22 +81,33 @@ def gate(  # noqa: PLR0913 (one argument per option)
         _tell(f"stopped before a verdict; what was measured until then is under {results / 'runs'}")
         raise
     found = msgspec.structs.replace(found, selection=tuple(selection), fail_on=options.fail_on)
-    conclude(found, output=output, json=json)
-    return found.exit_code
+    unmatched = options.unmatched_effects((job.case, job.implementation) for job in found.jobs)
+    details = [f"minimum_effects: {glob!r} matches no job" for glob in unmatched]
+    notes = [Finding("soft_difference", detail) for detail in details]
+    found = msgspec.structs.replace(found, findings=(*found.findings, *notes))
+    return conclude(found, output=output, json=json)
 
 
-def conclude(found: Comparison, *, output: Path | None, json: bool) -> None:
-    """Write and print a comparison in every form that is wanted here."""
-    target = github(os.environ)
-    with tolerate_closed_pipe(sys.stderr):
-        write_outputs(found, folder=output, summary=target.summary, annotate=target.annotate)
+def conclude(found: Comparison, *, output: Path | None, json: bool) -> ExitCode:
+    """Print and write a comparison in every form that is wanted here; returns the exit code.
+
+    What cannot be written costs neither the verdict nor its exit code; where that is none, it is 5.
+    """
     with tolerate_closed_pipe():
         if json:
             print(encode_comparison(found).decode())
         else:
             print_comparison(found, make_console(sys.stdout))
+    target = github(os.environ)
+    try:
+        with tolerate_closed_pipe(sys.stderr):
+            write_outputs(found, folder=output, summary=target.summary, annotate=target.annotate)
+    except OSError as error:
+        _tell(f"{error.filename or output} cannot be written: {error.strerror}")
+        return found.exit_code or ExitCode.NOT_MEASURED
     if output is not None:
         _tell(f"written to {output}: comparison.json, comparison.md, junit.xml")
+    return found.exit_code
 
 
 def _found(options: GateOptions, sides: SideOptions, results: Path) -> Comparison:
@@ -117,7 +127,7 @@ def _found(options: GateOptions, sides: SideOptions, results: Path) -> Compariso
     acceptances = load_acceptances(Path(options.acceptances))
     try:
         if run is not None:
-            return _against_stored(options, run, chosen, results, acceptances)
+            return _against_stored(options, sides, run, chosen, results, acceptances)
         with open_sides(options, sides, chosen) as opened, device_lock(device):
             _tell(opened.note)
             before = accepted_before(opened, options.acceptances)
@@ -148,8 +158,9 @@ def _stored_baseline(name: str | None, results: Path) -> Run | None:
         raise NoBaselineError(str(error)) from None
 
 
-def _against_stored(
+def _against_stored(  # noqa: PLR0913, PLR0917 (all that is known)
     options: GateOptions,
+    sides: SideOptions,
     run: Run,
     chosen: Chosen,
     results: Path,
@@ -160,8 +171,9 @@ def _against_stored(
     with contextlib.ExitStack() as stack:
         stack.enter_context(device_lock(device))
         try:
-            sides = open_sides(options, SideOptions(), chosen, commit=_commit_of(run))
-            opened, why_not = stack.enter_context(sides), ""
+            config = SideOptions(config=sides.config)
+            both = open_sides(options, config, chosen, commit=_commit_of(run))
+            opened, why_not = stack.enter_context(both), ""
         except (UsageError, NotMeasuredError) as error:
             opened = this_side_alone(chosen)
             why_not = f"the stored run's side cannot be measured again: {error}"
@@ -219,8 +231,9 @@ def _accepted(
 ) -> Comparison:
     """With what was accepted since the baseline; what that has accepted is in its times already."""
     repository = sides.repository
+    problems = tuple(Finding("soft_difference", problem) for problem in sides.problems)
     return apply(
-        found,
+        msgspec.structs.replace(found, findings=(*found.findings, *problems)),
         acceptances,
         baseline_has=before,
         is_ancestor=lambda a, b: repository is not None and is_ancestor(repository, a, b),

@@ -159,6 +159,7 @@ def gate(
             pythons=(baseline_python, contender_python),
             settings=(baseline_set or (), contender_set or ()),
             implementations=(baseline_implementation, contender_implementation),
+            config=config,
         ),
         results=results,
         output=output,

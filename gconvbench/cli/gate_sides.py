@@ -5,17 +5,16 @@ from __future__ import annotations
 import fnmatch
 import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gconvbench.acceptance import read_acceptances
+from gconvbench.acceptance import ACCEPTED_FILE, read_acceptances
 from gconvbench.cases import case_id
-from gconvbench.cli.selection import select, together
+from gconvbench.cli.gate_earlier import Earlier
 from gconvbench.errors import UsageError
-from gconvbench.gate_options import CASES_FROM, GateOptions, read_gate_options
 from gconvbench.planning import ALL, DEFAULT, chosen_implementations, split_words
 from gconvbench.records import Job
 from gconvbench.runner.checkout import (
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from gconvbench.acceptance import Acceptance
     from gconvbench.cli.selection import Selection
+    from gconvbench.gate_options import GateOptions
     from gconvbench.protocol import Description, Ready
     from gconvbench.records import Method
 
@@ -45,7 +45,6 @@ __all__ = [
     "Sides",
     "accepted_before",
     "open_sides",
-    "select_for",
     "this_side_alone",
 ]
 
@@ -57,11 +56,13 @@ class SideOptions(NamedTuple):
         pythons: interpreters, (baseline, contender).
         settings: `NAME=VALUE` texts, likewise.
         implementations: names, likewise.
+        config: the file of options that was given, if one was.
     """
 
     pythons: tuple[str | None, str | None] = (None, None)
     settings: tuple[Sequence[str], Sequence[str]] = ((), ())
     implementations: tuple[str | None, str | None] = (None, None)
+    config: Path | None = None
 
     @property
     def kinds(self) -> list[str]:
@@ -95,6 +96,8 @@ class Sides(NamedTuple):
         repository: of checkouts.
         baseline_commit: likewise.
         note: why this baseline, for people.
+        earlier_acceptances: where the baseline's configuration has its accepted changes.
+        problems: what of the baseline's configuration cannot be read any more.
     """
 
     baseline: QuestionSide
@@ -106,11 +109,17 @@ class Sides(NamedTuple):
     repository: Path | None = None
     baseline_commit: str = ""
     note: str = ""
+    earlier_acceptances: str = ACCEPTED_FILE
+    problems: tuple[str, ...] = ()
 
 
 @contextmanager
 def open_sides(
-    options: GateOptions, sides: SideOptions, chosen: Chosen, *, commit: str | None = None
+    options: GateOptions,
+    sides: SideOptions,
+    chosen: Chosen,
+    *,
+    commit: str | None = None,
 ) -> Iterator[Sides]:
     """The sides for the block, with a checkout of the baseline where it is a commit.
 
@@ -137,23 +146,8 @@ def open_sides(
     if sides.kinds:
         yield makers[sides.kinds[0]](sides, chosen)
         return
-    with _commits(options, chosen, commit) as found:
+    with _commits(options, chosen, commit, sides.config) as found:
         yield found
-
-
-def select_for(options: GateOptions) -> Selection:
-    """The cases that are asked for.
-
-    Raises:
-        UsageError: as `select`.
-    """
-    return select(
-        ids=options.case,
-        files=[Path(name) for name in options.cases],
-        sweeps=options.sweep,
-        axes=options.axes,
-        device=options.device,
-    )
 
 
 def this_side_alone(chosen: Chosen) -> Sides:
@@ -178,12 +172,18 @@ def accepted_before(sides: Sides, name: str) -> tuple[Acceptance, ...]:
             "baseline had accepted is not known; move it there"
         )
         raise UsageError(message)
-    text = file_at(top, sides.baseline_commit, path.relative_to(top).as_posix())
-    return read_acceptances(text, f"{name} of the baseline") if text else ()
+    found: list[Acceptance] = []
+    for one in dict.fromkeys((path, Path(sides.earlier_acceptances).resolve())):
+        if one.is_relative_to(top):
+            text = file_at(top, sides.baseline_commit, one.relative_to(top).as_posix())
+            found += read_acceptances(text, f"{one.name} of the baseline") if text else ()
+    return tuple(found)
 
 
 @contextmanager
-def _commits(options: GateOptions, chosen: Chosen, commit: str | None) -> Iterator[Sides]:
+def _commits(
+    options: GateOptions, chosen: Chosen, commit: str | None, config: Path | None
+) -> Iterator[Sides]:
     repository = top_of(Path.cwd())
     if commit is not None:
         baseline = Baseline(resolve(repository, commit), "the commit of the stored run")
@@ -197,82 +197,18 @@ def _commits(options: GateOptions, chosen: Chosen, commit: str | None) -> Iterat
     contender = Side(what=f"{state} {head[:10]}", code=repository, code_paths=code_paths)
     with checkout(repository, baseline.commit, build=options.build) as tree:
         older = Side(what=f"commit {baseline.commit[:10]}", code=tree, code_paths=code_paths)
-        own = _of_baseline(options, repository, tree)
+        earlier = Earlier(options, config, repository, tree)
+        selection = earlier.selection(chosen.selection)
         yield Sides(
-            _asked(
-                older,
-                chosen._replace(implementation=_names_there(options, own)),
-                _selection_there(options, own, chosen, repository, tree),
-            ),
+            _asked(older, chosen._replace(implementation=earlier.names), selection),
             _asked(contender, chosen),
             is_about_code=True,
             repository=repository,
             baseline_commit=baseline.commit,
             note=f"baseline is commit {baseline.commit[:10]}, {baseline.why}",
+            earlier_acceptances=earlier.own.acceptances,
+            problems=tuple(earlier.problems),
         )
-
-
-def _of_baseline(options: GateOptions, repository: Path, tree: Path) -> GateOptions:
-    """What the baseline's own `pyproject.toml` asks for beside what is asked for here.
-
-    Else a case or an implementation would be dropped together with its line, and nobody be told.
-    What the command line asks for is all that is meant.
-    """
-    usual = GateOptions()
-    try:
-        here, there = (read_gate_options(None, folder) for folder in (repository, tree))
-    except UsageError:  # the configuration of another time
-        return usual
-    keys: list[str] = []
-    for group in (CASES_FROM, ("implementation",)):
-        if all(getattr(options, key) == getattr(here, key) for key in group):
-            keys += group
-    return msgspec.structs.replace(usual, **{key: getattr(there, key) for key in keys})
-
-
-def _names_there(options: GateOptions, own: GateOptions) -> str:
-    if own.implementation == GateOptions().implementation:
-        return options.implementation
-    words = (*split_words(options.implementation), *split_words(own.implementation))
-    return ",".join(dict.fromkeys(words))
-
-
-def _selection_there(
-    options: GateOptions, own: GateOptions, chosen: Chosen, repository: Path, tree: Path
-) -> Selection:
-    """The cases as the baseline has them: its own sweep files and lists of cases, where it does."""
-    found = [_read_there(options, repository, tree) or chosen.selection]
-    if any(getattr(own, key) for key in CASES_FROM):
-        own = msgspec.structs.replace(own, device=options.device)
-        with suppress(UsageError):  # what was possible at another time
-            found.append(_read_there(own, repository, tree) or select_for(own))
-    return together(found)
-
-
-def _read_there(options: GateOptions, repository: Path, tree: Path) -> Selection | None:
-    """What is chosen where files are read in the checkout; None where none of them is there."""
-    sweeps = [_there(name, repository, tree) or _own_sweep(name, tree) for name in options.sweep]
-    files = [_there(name, repository, tree) for name in options.cases]
-    if not any(sweeps) and not any(files):
-        return None
-    names = [there or name for there, name in zip(sweeps, options.sweep, strict=True)]
-    lists = [there or name for there, name in zip(files, options.cases, strict=True)]
-    return select_for(msgspec.structs.replace(options, sweep=names, cases=lists))
-
-
-def _there(name: str, repository: Path, tree: Path) -> str | None:
-    """A file of the repository as the checkout has it; None for anything else."""
-    path = Path(name).resolve()
-    if not path.is_relative_to(repository.resolve()):
-        return None
-    found = tree / path.relative_to(repository.resolve())
-    return str(found) if found.is_file() else None
-
-
-def _own_sweep(name: str, tree: Path) -> str | None:
-    """A shipped sweep as another commit of gconvbench ships it."""
-    found = tree / "gconvbench" / "workloads" / f"{name}.toml"
-    return str(found) if found.is_file() else None
 
 
 def _interpreters(sides: SideOptions, chosen: Chosen) -> Sides:

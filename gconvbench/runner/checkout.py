@@ -99,9 +99,9 @@ def default_baseline(repository: Path) -> Baseline:
     if is_dirty(repository):
         return Baseline(head, "the last commit, against what is not committed")
     if not _exists(repository, "HEAD~1"):
-        message = (
-            "HEAD is the first commit; name a commit with --baseline, or git fetch --unshallow"
-        )
+        message = "HEAD is the first commit; name a commit with --baseline"
+        if _is_shallow(repository):
+            message = "HEAD is all that this shallow clone has; git fetch --unshallow"
         raise NoBaselineError(message)
     return Baseline(resolve(repository, "HEAD~1"), f"the commit before, on {main}")
 

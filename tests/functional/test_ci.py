@@ -84,6 +84,7 @@ class Runner:
             "GCONVBENCH": "gconvbench",
             "PAIRS": "3",
             "BEFORE": "",
+            "GIVEN": "",
         }
 
     def tool(self, name: str, line: str) -> None:
@@ -95,17 +96,18 @@ class Runner:
     @property
     def passed(self) -> Path:
         """Names the last commit whose gate passed."""
-        return self.repository.folder / "gconvbench-results" / "passed"
+        return self.repository.folder / "gconvbench-passed" / "commit"
 
     def run(self, *, is_push: bool = False) -> dict[str, int]:
         """The exit code of each step that ran."""
+        self.environment["ON_MAIN"] = "true" if is_push else "false"
         codes: dict[str, int] = {}
         for step in steps():
             has_failed = any(codes.values())
             condition = step.get("if", "success()")
             if "run" not in step or (has_failed and "!cancelled()" not in condition):
                 continue
-            if "'push'" in condition and not is_push:
+            if "'pull_request'" in condition and not is_push:
                 continue
             done = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],  # noqa: S607
@@ -121,7 +123,7 @@ class Runner:
 def runner(tmp_path: Path) -> Runner:
     repository = Repository(tmp_path / "theirs")
     (repository.folder / "pyproject.toml").write_text(OPTIONS)
-    (repository.folder / ".gitignore").write_text("gconvbench-gate\ngconvbench-results\n")
+    (repository.folder / ".gitignore").write_text("gconvbench-*\n")
     repository.commit("as it was")
     repository.git("checkout", "--quiet", "-b", "topic")
     return Runner(repository, tmp_path)
@@ -160,39 +162,78 @@ def test_a_push_is_compared_with_what_was_there_and_the_history_is_told(runner: 
     assert "1 series too short to judge" in summary
     assert "1 run left out: baselines of gates" in summary
     head = runner.repository.git("rev-parse", "HEAD")
-    if codes["Did it get slower?"] == 0:
-        assert runner.passed.read_text().strip() == head
+    passed = {0: head, 3: before}[codes["Did it get slower?"]]
+    assert runner.passed.read_text().strip() == passed
+
+
+class Pushes:
+    """Pushes to main whose gates end as they are told to."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.head = runner.repository.git("rev-parse", "HEAD")
+
+    def push(self, code: int, *, given: str = "", commit: bool = True) -> str:
+        """One more commit, whose gate ends with this code; returns the baseline it had."""
+        runner, before = self.runner, self.head
+        if commit:
+            self.head = runner.repository.commit(f"after {before}")
+        runner.tool("gconvbench", f'[ "$1" = history ] || {{ echo "$@"; exit {code}; }}')
+        runner.environment |= {"BEFORE": "" if given else before, "GIVEN": given}
+        runner.printed = ""
+        assert runner.run(is_push=True)["Did it get slower?"] == code, runner.printed
+        words = next(
+            line for line in runner.printed.splitlines() if line.startswith("gate")
+        ).split()
+        return words[words.index("--baseline") + 1] if "--baseline" in words else ""
 
 
 def test_a_push_is_compared_with_the_last_commit_that_passed(runner: Runner) -> None:
-    """A slowdown of main fails until it is mended or accepted, not once."""
-    commits = [runner.repository.commit(f"number {n}") for n in range(5)]
-    elsewhere = runner.repository.git("commit-tree", "-m", "elsewhere", "HEAD^{tree}")
+    """A slowdown of main fails until it is mended or accepted, and nothing adds up unseen."""
+    pushes = Pushes(runner)
+    first = pushes.head
+    assert pushes.push(1) == first  # nothing has passed yet, and the next one did not slow it down
+    assert pushes.push(1) == first
+    assert pushes.push(3) == first
+    assert pushes.push(0) == first
+    mended = pushes.head
+    assert pushes.push(0) == mended
+    assert pushes.push(5) == (passed := runner.passed.read_text().strip())
+    assert pushes.push(0) == passed
+    again = pushes.head
+    assert pushes.push(0, commit=False) != again  # run again by hand: never with itself
+    assert runner.passed.read_text().strip() == again
 
-    def asked(code: int, *, before: str) -> list[str]:
-        runner.tool("gconvbench", f'echo "$@"; [ "$1" = history ] || exit {code}')
+
+def test_where_main_was_set_back_or_a_person_says_so_the_baseline_is_another(
+    runner: Runner,
+) -> None:
+    pushes = Pushes(runner)
+    first = pushes.head
+    assert pushes.push(0) == first
+    elsewhere = runner.repository.git("commit-tree", "-m", "elsewhere", "HEAD^{tree}")
+    runner.passed.write_text(elsewhere)
+    before = pushes.head
+    assert pushes.push(5) == before
+    assert pushes.push(5) == before  # it cannot be built any more, say
+    assert pushes.push(0, given=first) == first
+    assert runner.passed.read_text().strip() == pushes.head
+
+
+def test_a_commit_that_a_person_mistypes_is_refused(runner: Runner) -> None:
+    runner.environment["GIVEN"] = "nosuch"
+    assert runner.run(is_push=True)["Did it get slower?"] == 128
+    assert "baseline" not in runner.printed
+
+
+def test_a_pull_request_and_a_new_branch_have_the_usual_baseline(runner: Runner) -> None:
+    runner.tool("gconvbench", 'echo "$@"')
+    for before, is_push in (("", False), (40 * "0", True)):
         runner.environment["BEFORE"] = before
         runner.printed = ""
-        assert runner.run(is_push=before != "")["Did it get slower?"] == code, runner.printed
-        return runner.printed.splitlines()[0].split(" --pairs")[0].split()
-
-    at = ["gate", "--baseline"]
-    assert asked(0, before="") == ["gate"]  # a pull request leaves no trace
-    assert not runner.passed.exists()
-    runner.passed.parent.mkdir(exist_ok=True)
-    assert asked(1, before=commits[3]) == [*at, commits[3]]
-    assert not runner.passed.exists()
-    assert asked(0, before=commits[3]) == [*at, commits[3]]
-    assert runner.passed.read_text().strip() == commits[4]
-    assert asked(0, before=commits[3]) == [*at, commits[3]]  # once more, by hand
-    slower = runner.repository.commit("slower")
-    assert asked(1, before=commits[4]) == [*at, commits[4]]
-    runner.repository.commit("something else")
-    assert asked(3, before=slower) == [*at, commits[4]]
-    assert asked(0, before=slower) == [*at, commits[4]]
-    runner.passed.write_text(elsewhere)  # main was set back
-    assert asked(0, before=slower) == [*at, slower]
-    assert asked(0, before=40 * "0") == ["gate"]  # a branch that is new
+        assert runner.run(is_push=is_push)["Did it get slower?"] == 0
+        assert runner.printed.startswith("gate --pairs")
+        assert runner.passed.exists() is is_push
 
 
 def test_the_page_names_options_that_exist() -> None:

@@ -164,39 +164,32 @@ def test_code_that_cannot_be_imported_has_failed_and_is_not_accepted(
     assert "what fails is failed, which cannot be accepted" in accepted.stderr
 
 
-@pytest.mark.parametrize(
-    ("before", "now", "missing"),
-    [
-        ('implementation = "ours,native"', 'implementation = "ours"', "native"),
-        ('axes = ["groups=1,2", "channels=4", "size=6"]',
-         'axes = ["groups=2", "channels=4", "size=6"]', "ours g1mb1ic4"),
-        ('sweep = ["old.toml"]', 'axes = ["groups=2", "channels=4", "size=6"]', "ours g2mb1ic8"),
-    ],
-)  # fmt: skip
-def test_what_the_configuration_no_longer_names_is_missing(
-    repository: Repository, before: str, now: str, missing: str
-) -> None:
-    usual = ['axes = ["groups=2", "channels=4", "size=6"]', 'implementation = "ours"']
-    file = repository.folder / "pyproject.toml"
-
-    def configure(line: str) -> None:
-        key = line.split(maxsplit=1)[0]
-        chooses = "axes" if key == "sweep" else key
-        kept = [one for one in usual if not one.startswith(chooses)]
-        file.write_text("\n".join(["[tool.gconvbench.gate]", *kept, line, ""]))
-
-    sweep = repository.folder / "old.toml"
-    sweep.write_text("[[block]]\ngroups = 2\nchannels = 8\nsize = 6\n")
-    configure(before)
+def test_what_the_configuration_no_longer_names_is_missing(repository: Repository) -> None:
+    """In the folder of the command; `tests/unit/test_gate_earlier.py` has the other cases."""
+    file = repository.folder / "bench" / "pyproject.toml"
+    file.parent.mkdir()
+    options = '[tool.gconvbench.gate]\naxes = ["groups=2", "channels=4", "size=6"]\n'
+    file.write_text(options + 'implementation = "ours,native"\nold_key = 3\n')
     repository.commit("as it was")
-    sweep.unlink()
-    configure(now)
+    file.write_text(options + 'implementation = "ours"\n')
     done = gconvbench(
-        repository.folder, "gate", "--device", "cpu", "--pairs", "2",
+        file.parent, "gate", "--device", "cpu", "--pairs", "2",
         installed=repository.folder / "src",
     )  # fmt: skip
-    assert done.returncode == 5
-    assert f"1 of 2 jobs is missing: {missing}" in " ".join(done.stdout.split())
+    assert done.returncode == 5, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "1 of 2 jobs is missing: native" in told
+    assert "key 'old_key' is not known" in told
+
+
+def test_what_cannot_be_written_costs_neither_the_verdict_nor_its_code(branch: Path) -> None:
+    done = gconvbench(
+        branch, "gate", "--device", "cpu", *ONE_JOB, "--build", "exit 7",
+        "--output", "/proc/nowhere",
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "could not be built" in done.stdout.lower() or "status 7" in done.stdout
+    assert "/proc/nowhere cannot be written" in done.stderr
 
 
 def test_a_reader_that_leaves_does_not_change_the_exit_code(branch: Path) -> None:

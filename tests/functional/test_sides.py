@@ -95,8 +95,10 @@ def test_each_side_has_the_entry_points_of_its_own_project_file(
 
 
 @pytest.mark.parametrize(
-    "text", ['[project]\nname = "ours"\ndynamic = ["entry-points"]', "no toml", "[tool.x]"]
-)
+    "text",
+    ['[project]\nname = "ours"\ndynamic = ["entry-points"]', '[project]\nname = "ours"', "no toml",
+     "[tool.x]", "project = 1", '[project]\nname = "ours"\nentry-points = {x = 1}'],
+)  # fmt: skip
 def test_where_no_project_file_says_them_entry_points_are_those_installed(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:

@@ -69,9 +69,9 @@ to reproduce
 
 to look again with more processes
   gconvbench gate --baseline main --seed 3 \\
-      --case g1mb8ic64ih28iw28oc64kh3kw3sh1sw1ph1pw1:conv:float16:contiguous:fprop \\
       --case g32mb8ic64ih28iw28oc64kh3kw3sh1sw1ph1pw1:conv:float16:contiguous:fprop \\
       --case g32mb8ic64ih28iw28oc64kh3kw3sh1sw1ph1pw1:conv:float16:contiguous:wgrad \\
+      --case g1mb8ic64ih28iw28oc64kh3kw3sh1sw1ph1pw1:conv:float16:contiguous:wgrad \\
       --implementation native --pairs 10 --budget 1200s
 
 to accept what was found
@@ -197,10 +197,16 @@ def test_to_look_again_there_is_more_time_wherever_the_budget_was_set() -> None:
         assert again[-2:] == ["--budget", "240s"]
 
 
-@pytest.mark.parametrize("kind", ["wrong", "not_finite", "crashed", "uncertain"])
-def test_accepting_is_not_offered_for_what_cannot_be_accepted(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "offered"),
+    [("wrong", []), ("not_finite", []), ("crashed", []), ("failed", []),
+     ("uncertain", ["to look again with more processes"]),
+     ("missing", ["to accept what was found"]), ("renamed", ["to accept what was found"]),
+     ("slower", ["to look again with more processes", "to accept what was found"])],
+)  # fmt: skip
+def test_only_what_can_help_is_offered(kind: str, offered: list[str]) -> None:
     purposes = [one.purpose for one in commands(make_comparison([make_verdict(kind)]))]
-    assert purposes == ["to reproduce", "to look again with more processes"]
+    assert purposes == ["to reproduce", *offered]
 
 
 def test_a_selection_without_end_is_told_in_words() -> None:

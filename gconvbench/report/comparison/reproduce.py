@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from gconvbench.errors import ExitCode
-from gconvbench.records import ACCEPTABLE, FINDING_KINDS
+from gconvbench.records import ACCEPTABLE, FINDING_KINDS, JOB_KINDS
 from gconvbench.report.comparison.ranking import (
     failing_notes,
     job_exit_code,
@@ -28,6 +28,10 @@ LOOK_AGAIN_PAIRS = 10
 _MORE_BUDGET = 4
 """Times the budget, for three times the pairs and a second look."""
 _MOST_CASES = 3
+_OF_TIMES = frozenset(
+    name for name, kind in JOB_KINDS.items() if kind.verdict in {"slower", "uncertain"}
+)
+"""Kinds about which more processes tell more."""
 _COMMIT_DIGITS = 10
 _LONGEST = 2_000
 """Characters; longer ones are told in words."""
@@ -65,10 +69,9 @@ def commands(found: Comparison) -> list[Command]:
     kept = (*_seeded(found), *_pinned(found))
     lines = [Command("to reproduce", _pieces(found.command, found.selection, kept))]
     failing = [job for job in jobs_worst_first(found) if job_exit_code(job, found.fail_on)]
-    if failing and found.command == "gate":
-        lines.append(
-            Command("to look again with more processes", _look_again(found, failing, kept))
-        )
+    timed = [job for job in failing if job.kind in _OF_TIMES]
+    if timed and found.command == "gate":
+        lines.append(Command("to look again with more processes", _look_again(found, timed, kept)))
     if _can_be_accepted(found, failing):
         reason = ("--reason", "why this is intended")
         lines.append(Command("to accept what was found", _pieces("accept", reason)))
