@@ -247,8 +247,10 @@ def find_run(results: Path, reference: str, *, with_gates: bool = True) -> Path:
             return Path(reference)
     runs = [path for path in list_runs(results) if with_gates or not _is_of_gate(path)]
     if not runs:
-        kind = "stored runs" if with_gates else "stored runs but those of gates"
-        message = f"no {kind} under {str(results / 'runs')!r}; `gconvbench run` makes one"
+        kind, hint = "stored runs", ""
+        if not with_gates and list_runs(results):
+            kind, hint = "stored runs but those of gates", ", and those are found by name or file"
+        message = f"no {kind} under {str(results / 'runs')!r}; `gconvbench run` makes one{hint}"
         raise UsageError(message)
     if match := _LATEST.fullmatch(reference):
         return _back(runs, reference, int(match[1] or 0))
