@@ -71,6 +71,8 @@ def _job_verdict(
     kind, detail = pair.kind, pair.detail
     if not kind or (kind == "new" and _failure(contender)):
         kind, detail = _measured_kind(judged, baseline, contender)
+    if kind == "new" and contender and not detail:
+        detail = "it is right, and there is nothing to compare it with"
     other = pair.baseline.implementation if pair.baseline else ""
     return JobVerdict(
         case=pair.job.case,

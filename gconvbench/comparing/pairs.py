@@ -119,7 +119,7 @@ def _with_renamed(pairs: Sequence[Pair], baseline: Offer, contender: Offer) -> t
             heirs = [one for one in new if _could_be(pair, one, before, baseline, contender)]
             if len(heirs) == 1:
                 heir = heirs[0].job
-                detail = f"now {heir.implementation} {heir.case}; accept it, or keep the name"
+                detail = f"now {heir.implementation} {heir.case}"
                 pair = pair._replace(kind="renamed", detail=detail)  # noqa: PLW2901
         found.append(pair)
     return tuple(found)
