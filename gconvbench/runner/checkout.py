@@ -72,7 +72,7 @@ def resolve(repository: Path, reference: str) -> str:
     except _GitError:
         names = _git(repository, "for-each-ref", "--format=%(refname:short)").splitlines()
         hint = "; in a shallow clone, git fetch --unshallow" if _is_shallow(repository) else ""
-        refused = refused_name("baseline commit", reference, [*names[:20], "any commit"])
+        refused = refused_name("baseline commit", reference, [*names[:20], "any commit", "latest"])
         raise UsageError(refused + hint) from None
 
 
