@@ -35,6 +35,7 @@ from gconvbench.implementations import (
 )
 from gconvbench.labels import device_labels, drift_labels, load_labels
 from gconvbench.memory import memory_of
+from gconvbench.operators import operators_of
 from gconvbench.protocol import (
     Anchored,
     Description,
@@ -162,17 +163,19 @@ class Engine:
         proof_s = preparing[0] + proving[0]
         timings: tuple[Timing, ...] = ()
         memory: Memory | None = None
+        operators: tuple[str, ...] = ()
         if not accuracy.faults and not self._method.check_only:
             memory = memory_of(launch, self._device)  # and what the proof displaced comes back
             self._synchronize()
             timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
+            operators = operators_of(launch, self._synchronize)
             with _time_of() as proving_again:
                 faults = prove_again(implementation, proof, launch, operands, prepared)
             proof_s += proving_again[0]
             accuracy = msgspec.structs.replace(accuracy, faults=faults)
         if accuracy.faults:
             outcome: Outcome = "wrong"
-            timings, memory = (), None
+            timings, memory, operators = (), None, ()
         else:
             outcome = "checked" if self._method.check_only else "measured"
         return Record(
@@ -185,6 +188,7 @@ class Engine:
             first_launch_s=first[0] if timings else None,
             timings=timings,
             memory=memory,
+            operators=operators,
         )
 
     def _why_no_proof(self, case: Case) -> str | None:

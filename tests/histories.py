@@ -34,13 +34,14 @@ def commit_of(index: int) -> str:
     return hashlib.sha1(str(index).encode(), usedforsecurity=False).hexdigest()
 
 
-def store_history(
+def store_history(  # noqa: PLR0913 (one argument per thing that changes)
     results: Path,
     runs: int,
     factor: Callable[[int, Record], float] = lambda _index, _record: 1.0,
     *,
     under_test: Callable[[int], Mapping[str, str]] = lambda _index: {},
     machine: str = "box-cpu",
+    operators: Callable[[int], tuple[str, ...]] = lambda _index: (),
 ) -> list[str]:
     """One run a day, each at a commit of its own; their names.
 
@@ -50,6 +51,7 @@ def store_history(
         factor: by which each record's times are multiplied, beside noise of 1 % per record.
         under_test: facts of the environment that each run changes.
         machine: whose.
+        operators: that every launch of a run runs.
     """
     source = load_run(SOURCE)
     rng = np.random.default_rng(0)
@@ -59,7 +61,10 @@ def store_history(
     for index in range(runs):
         header = _header(source.header, index, machine, under_test(index))
         records = (
-            _scaled(record, factor(index, record) * float(np.exp(rng.normal(0, _NOISE))))
+            replace(
+                _scaled(record, factor(index, record) * float(np.exp(rng.normal(0, _NOISE)))),
+                operators=operators(index),
+            )
             for record in source.records
         )
         lines = [one + b"\n" for one in (encode_line(header), *map(encode_line, records))]

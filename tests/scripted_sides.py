@@ -47,6 +47,7 @@ class ScriptedSide:
         anchors_s: seconds of every anchor.
         error: of every result.
         peak_bytes: of every launch.
+        operators: of every launch.
         names: layers' names by case.
         words: the implementations that it is asked for.
         problems: why implementations that it has cannot be used.
@@ -62,6 +63,7 @@ class ScriptedSide:
     anchors_s: float = 1e-3
     error: float = 1e-7
     peak_bytes: int = 1 << 20
+    operators: tuple[str, ...] = ("aten::mkldnn_convolution",)
     names: dict[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ("default",)
     problems: dict[str, str] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class ScriptedSide:
             accuracy=make_accuracy(self.error),
             timings=(timing,),
             memory=memory,
+            operators=self.operators,
         )
 
 

@@ -94,7 +94,9 @@ def gate(
     ] = None,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option("--fail-on", metavar="NOTE", help="accuracy, memory or new; repeatable."),
+        typer.Option(
+            "--fail-on", metavar="NOTE", help="accuracy, dispatch, memory, new; repeatable."
+        ),
     ] = None,
     accepted: Annotated[
         Path | None,

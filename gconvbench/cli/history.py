@@ -26,7 +26,14 @@ from gconvbench.errors import (
     nearest_match,
     refused_name,
 )
-from gconvbench.history import History, asv_history, changed_between, collect_series, judge_history
+from gconvbench.history import (
+    History,
+    asv_history,
+    changed_between,
+    collect_series,
+    judge_history,
+    operators_changed,
+)
 from gconvbench.report.console import make_console
 from gconvbench.report.history import print_history
 from gconvbench.runner.checkout import file_at, top_of
@@ -221,6 +228,7 @@ def _json_lines(judged: Judged, levels: Sequence[AcceptedLevel]) -> Iterator[dic
             "before": _run(before),
             "after": _run(after),
             "differences": changed_between(before, after),
+            "operators": operators_changed(event, history),
             **msgspec.structs.asdict(event),
         }
     for level in levels:

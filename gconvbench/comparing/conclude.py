@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from gconvbench.records import MEASURED_OUTCOMES, Change, Comparison, Finding, JobVerdict, Suite
+from gconvbench.records import (
+    MEASURED_OUTCOMES,
+    Change,
+    Comparison,
+    Finding,
+    JobVerdict,
+    Suite,
+    operators_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,7 +91,11 @@ def _job_verdict(
         kind=kind,
         change=_change(row, judged, baseline, contender),
         detail=detail,
-        notes=(*_accuracy_note(baseline, contender), *_memory_note(baseline, contender)),
+        notes=(
+            *_accuracy_note(baseline, contender),
+            *_memory_note(baseline, contender),
+            *(() if other != pair.job.implementation else _dispatch_note(baseline, contender)),
+        ),
     )
 
 
@@ -170,6 +182,16 @@ def _memory_note(baseline: Sequence[Record], contender: Sequence[Record]) -> tup
         return ()
     text = f"peak of a launch {before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now"
     return (Finding("memory", text),)
+
+
+def _dispatch_note(baseline: Sequence[Record], contender: Sequence[Record]) -> tuple[Finding, ...]:
+    """Of the same implementation only: two run different operators by design."""
+    text = operators_text(*(_operators(records) for records in (baseline, contender)))
+    return (Finding("dispatch", f"operators: {text}"),) if text else ()
+
+
+def _operators(records: Sequence[Record]) -> dict[str, None]:
+    return dict.fromkeys(name for record in records for name in record.operators)
 
 
 def _peak_bytes(records: Sequence[Record]) -> float | None:

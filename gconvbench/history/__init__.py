@@ -8,7 +8,12 @@ from gconvbench.history.across import step_across
 from gconvbench.history.asv_results import asv_history
 from gconvbench.history.changes import FEWEST_RUNS, ChangePoint, Drift, Findings, find_changes
 from gconvbench.history.events import Event, group_changes
-from gconvbench.history.judged import Judged, changed_between, judge_history
+from gconvbench.history.judged import (
+    Judged,
+    changed_between,
+    judge_history,
+    operators_changed,
+)
 from gconvbench.history.series import (
     History,
     HistoryRun,
@@ -36,5 +41,6 @@ __all__ = [
     "group_changes",
     "judge_history",
     "logs_of",
+    "operators_changed",
     "step_across",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -61,11 +61,13 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         key: of what.
         values: by run, in `unit`; None where a run has none.
         unit: such as `seconds`.
+        operators: by run, which of PyTorch's operators a launch ran; empty where that is not known.
     """
 
     key: Key
     values: tuple[float | None, ...]
     unit: str = "seconds"
+    operators: tuple[tuple[str, ...], ...] = ()
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +107,7 @@ def collect_series(
             gates of the main branch are stored.
     """
     left_out = Counter[str]()
-    found: list[tuple[Header, dict[Key, float]]] = []
+    found: list[tuple[Header, dict[Key, _Value]]] = []
     for header, records in stored:
         if header.gate_side == "baseline" or (header.gate_side and not contenders):
             left_out[f"{header.gate_side}s of gates"] += 1
@@ -120,7 +122,7 @@ def collect_series(
         else:
             same.append((header, values))
     keys = sorted({key for _, values in same for key in values})
-    series = (Series(key=key, values=tuple(values.get(key) for _, values in same)) for key in keys)
+    series = (_series(key, [values.get(key) for _, values in same]) for key in keys)
     return History(
         machine=found[-1][0].machine if found else "",
         runs=tuple(_run(header) for header, _ in same),
@@ -129,10 +131,26 @@ def collect_series(
     )
 
 
-def _values(records: Sequence[Record]) -> dict[Key, float]:
-    """Seconds by series in one run."""
+class _Value(NamedTuple):
+    """Of one series in one run."""
+
+    seconds: float
+    operators: tuple[str, ...]
+
+
+def _series(key: Key, values: Sequence[_Value | None]) -> Series:
+    return Series(
+        key=key,
+        values=tuple(one and one.seconds for one in values),
+        operators=tuple(one.operators if one else () for one in values),
+    )
+
+
+def _values(records: Sequence[Record]) -> dict[Key, _Value]:
+    """By series in one run."""
     bad = {one.job for one in records if one.outcome not in MEASURED_OUTCOMES}
     medians_s: dict[Key, list[float]] = {}
+    operators: dict[Key, dict[str, None]] = {}
     for record in records:
         job = record.job
         if job.twin or job in bad:
@@ -140,7 +158,11 @@ def _values(records: Sequence[Record]) -> dict[Key, float]:
         for timing in record.timings:
             key = Key(job.case, job.implementation, timing.cache_mode)
             medians_s.setdefault(key, []).append(timing.median_s)
-    return {key: statistics.median(values) for key, values in medians_s.items()}
+            operators.setdefault(key, {}).update(dict.fromkeys(record.operators))
+    return {
+        key: _Value(statistics.median(values), tuple(operators[key]))
+        for key, values in medians_s.items()
+    }
 
 
 def _why_apart(header: Header, newest: Header) -> str:

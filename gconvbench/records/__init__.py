@@ -18,6 +18,7 @@ from gconvbench.records.differences import (
     comparability,
     differences,
     method_differences,
+    operators_text,
 )
 from gconvbench.records.environment import UNSET, WITHHELD, Environment, Scalar
 from gconvbench.records.job import (
@@ -98,4 +99,5 @@ __all__ = [
     "differences",
     "encode_line",
     "method_differences",
+    "operators_text",
 ]

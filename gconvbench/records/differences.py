@@ -9,16 +9,24 @@ import msgspec
 from gconvbench.records.environment import WITHHELD, Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gconvbench.records.run import Method
 
-__all__ = ["Comparability", "Difference", "comparability", "differences", "method_differences"]
+__all__ = [
+    "Comparability",
+    "Difference",
+    "comparability",
+    "differences",
+    "method_differences",
+    "operators_text",
+]
 
 Kind = Literal["identity", "method", "under_test", "soft"]
 Comparability = Literal["comparable", "not_comparable", "unknown"]
 
 _DECISIVE = frozenset[Kind]({"identity", "method"})
+_OPERATORS_NAMED = 6
 _SOFT_METHOD_FIELDS = frozenset({"seed", "max_time_s", "budget_s"})
 """Everything else of a method can move a time: the clock is the instrument; cache modes, warm-up
 and stopping decide which part of the machine's behaviour the median is of; threads and the
@@ -56,6 +64,17 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "cla
     def is_decisive(self) -> bool:
         """Whether the field decides what may be compared."""
         return self.kind in _DECISIVE
+
+
+def operators_text(before: Iterable[str], after: Iterable[str]) -> str:
+    """`aten::a no longer, aten::b now`: which operators differ; empty where either is not known."""
+    old, new = dict.fromkeys(before), dict.fromkeys(after)
+    if not old or not new:
+        return ""
+    parts = [f"{name} no longer" for name in old if name not in new]
+    parts += [f"{name} now" for name in new if name not in old]
+    more = [f"and {len(parts) - _OPERATORS_NAMED} more"] if len(parts) > _OPERATORS_NAMED else []
+    return ", ".join(parts[:_OPERATORS_NAMED] + more)
 
 
 def differences(before: Environment, after: Environment) -> tuple[Difference, ...]:

@@ -144,6 +144,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
         first_launch_s: how long preparing and the first launch took.
         timings: one per cache mode.
         memory: what one launch takes.
+        operators: names of PyTorch's operators that a launch runs, in order of first use; empty
+            where they were not looked at.
         telemetry: what the machine did meanwhile, proof, timing and all.
         waited_s: how long the runner waited for it, a new worker's start and all.
     """
@@ -157,6 +159,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
     first_launch_s: float | None = None
     timings: tuple[Timing, ...] = ()
     memory: Memory | None = None
+    operators: tuple[str, ...] = ()
     telemetry: Telemetry | None = None
     waited_s: float | None = None
 

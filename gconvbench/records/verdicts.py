@@ -98,6 +98,7 @@ FINDING_KINDS: dict[str, Kind] = {
 FAILABLE: dict[str, ExitCode] = {
     "accuracy": ExitCode.WRONG,
     "memory": ExitCode.SLOWER,
+    "dispatch": ExitCode.SLOWER,
     "new": ExitCode.NOT_MEASURED,
 }
 """What can be made to fail by `fail_on`: notes of a job by their kind, and new jobs."""

@@ -279,6 +279,7 @@ def test_what_only_one_checkout_has_is_not_compared_with_what_is_installed(
     [
         ({"error": 1e-7}, {"error": 2e-7}, "accuracy", ExitCode.WRONG),
         ({"peak_bytes": 10 << 20}, {"peak_bytes": 12 << 20}, "memory", ExitCode.SLOWER),
+        ({}, {"operators": ("aten::_slow_conv2d_forward",)}, "dispatch", ExitCode.SLOWER),
     ],
 )
 def test_changes_beside_the_time_are_noted_and_fail_on_request(

@@ -26,6 +26,7 @@ from gconvbench.history import (
     find_changes,
     group_changes,
     judge_history,
+    operators_changed,
 )
 from gconvbench.report.sparkline import sparkline
 from gconvbench.store import list_runs, load_run
@@ -67,6 +68,7 @@ def test_a_step_of_all_series_is_one_event_and_what_changed_with_it_is_named(
     assert (event.index, event.last_before) == (STEP, STEP - 1)
     assert event.is_slower
     assert len(event.changes) == len(stepped.series) == 9
+    assert operators_changed(event, stepped) == {}  # not known
     assert 0.08 < event.smallest <= event.largest < 0.12
     before, after = stepped.runs[STEP - 1 : STEP + 1]
     assert (before.commit, after.commit) == (commit_of(STEP - 1), commit_of(STEP))
@@ -163,6 +165,18 @@ def test_a_series_that_has_ended_is_told_apart(tmp_path: Path) -> None:
     ended = judge_history(collect_series(runs)).ended
     assert {one.key.implementation for one in ended} == {"split_concat"}
     assert len(ended) == 3
+
+
+def test_operators_that_changed_with_a_step_are_named(tmp_path: Path) -> None:
+    store_history(
+        tmp_path, RUNS, slower_from(STEP, 1.1),
+        operators=lambda i: ("aten::conv2d", "aten::slow" if i >= STEP else "aten::fast"),
+    )  # fmt: skip
+    judged = judge_history(collect_series(stored(tmp_path)))
+    (event,) = judged.events
+    changed = operators_changed(event, judged.history)
+    assert set(changed) == set(event.changes)
+    assert set(changed.values()) == {"aten::fast no longer, aten::slow now"}
 
 
 def test_a_run_of_another_machine_is_left_out(tmp_path: Path) -> None:
