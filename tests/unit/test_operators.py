@@ -67,11 +67,13 @@ def test_what_a_launch_raises_is_its_own() -> None:
     [
         (["a", "b"], ["b", "c"], "a no longer, c now"),
         (["a", "b"], ["b", "a"], ""),
+        (["aten::view", "a"], ["aten::slice", "b"],
+         "a no longer, b now, aten::view no longer, aten::slice now"),
         ([], ["a"], ""),
         (["a"], [], ""),
         (["a"], list("abcdefghi"), "b now, c now, d now, e now, f now, g now, and 2 more"),
     ],
-)
+)  # fmt: skip
 def test_a_difference_is_named_where_both_are_known(
     before: list[str], after: list[str], text: str
 ) -> None:
