@@ -57,6 +57,16 @@ def test_without_the_profiler_nothing_is_known(monkeypatch: pytest.MonkeyPatch) 
     assert operators_of(nothing, nothing) == ()
 
 
+def test_somebody_elses_profiler_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    x = torch.ones(2)
+    with torch.profiler.profile(activities=activities) as theirs:
+        assert operators_of(lambda: x + x, nothing) == ()
+        x.mul(x)
+    capfd.readouterr()  # it prints
+    assert "aten::mul" in {event.name for event in theirs.events() or ()}
+
+
 def test_what_a_launch_raises_is_its_own() -> None:
     with pytest.raises(ZeroDivisionError):
         operators_of(lambda: 1 / 0, nothing)
