@@ -3,7 +3,8 @@
 `judge_sides` is handed a function that measures; `judge` begins with arrays that are there.
 """
 
-from gconvbench.gate.judge import CaseVerdict, Judgement, SuiteShift, judge, judge_sides
+from gconvbench.gate.judge import judge, judge_sides
+from gconvbench.gate.judgement import CaseVerdict, Judgement, SuiteShift
 from gconvbench.gate.processes import Budget, level
 from gconvbench.gate.rule import Rule
 

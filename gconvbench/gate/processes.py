@@ -72,6 +72,11 @@ class Processes(NamedTuple):
     refused: tuple[int, int] = (0, 0)
     enough: bool = True
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many admitted processes each side has."""
+        return self.baseline.shape[1], self.contender.shape[1]
+
 
 def level(samples_s: Floats) -> Floats:
     """What stands for a process: the log of the 25th percentile of its samples.

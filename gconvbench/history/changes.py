@@ -41,6 +41,7 @@ _SMALLEST_LEVEL = 8
 _EARLY_LEVEL = 3
 """At the end of the history, so that a slowdown is reported after three runs."""
 _MOST_LOOKS = 4
+"""For climbs; most histories have none, and are looked at once."""
 _THRESHOLD = 5.0
 _LARGEST_RANK_P = 1e-3
 """Three runs reach it where at least 18 were before: 1 / C(21, 3)."""
@@ -196,17 +197,19 @@ def _taken_apart(piece: _Piece, noise: Noise) -> tuple[_Piece, list[int], list[R
     One climb hides others and the steps near it, so that what is left is looked at again.
     """
     found: list[Ramp] = []
-    flat = piece
+    flat, starts = piece, _steps_in(piece, noise)
     for _ in range(_MOST_LOOKS):
-        starts = _agreed(flat, flat.starts(noise.sigma, noise.penalty), noise.sigma)
         more = drifts_in(flat.values, starts, noise)
         if not more:
             break
         found += more
         flat = flat.without(more)
-    else:
-        starts = _agreed(flat, flat.starts(noise.sigma, noise.penalty), noise.sigma)
+        starts = _steps_in(flat, noise)
     return flat, starts, added_up(found)
+
+
+def _steps_in(piece: _Piece, noise: Noise) -> list[int]:
+    return _agreed(piece, piece.starts(noise.sigma, noise.penalty), noise.sigma)
 
 
 def _change_point(places: NDArray[np.intp], start: int, step: Step) -> ChangePoint:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gconvbench.history.levels import step_between
+from gconvbench.history.levels import SMALLEST_STEP, step_between
 from gconvbench.history.ramps import SHORTEST, Ramp, best_place, course, fit_ramp, placed
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ _FEWEST_AFTER = 3
 """So many runs a new level lasts at the end of a history."""
 _NEAR = 2
 """So many runs from its end a step against a climb is none of its own."""
-_SMALLEST_STEP = 0.01
-"""As between levels."""
 
 
 def drifts_in(values: Values, starts: Sequence[int], noise: Noise) -> list[Ramp]:
@@ -113,7 +111,7 @@ def _beside_steps(values: Values, noise: Noise) -> Fit:
         if best.left - fit.left <= noise.penalty * fit.variance:
             break
         one, sizes = placed(values, fit.ramp, steps)
-        if abs(sizes[-1]) < _SMALLEST_STEP or _rounds_a_corner(one, steps[-1], sizes[-1]):
+        if abs(sizes[-1]) < SMALLEST_STEP or _rounds_a_corner(one, steps[-1], sizes[-1]):
             break
         best, ramp = fit, one
     return best._replace(ramp=ramp)

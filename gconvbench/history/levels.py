@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-__all__ = ["Step", "clear_starts", "rank_p", "step_between", "steps_at"]
+__all__ = ["SMALLEST_STEP", "Step", "clear_starts", "rank_p", "step_between", "steps_at"]
 
-_SMALLEST_STEP = 0.01
+SMALLEST_STEP = 0.01
 """Time between builds of the same code differs by as much: code and data land elsewhere (Mytkowicz
 et al., 2009, *Producing Wrong Data Without Doing Anything Obviously Wrong!*, section 3)."""
 _SMALLEST_STEP_SIGMAS = 0.5
@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
     def is_clear(self, sigma: float) -> bool:
         """Whether it is large enough and sure enough to be one."""
-        smallest = max(_SMALLEST_STEP, _SMALLEST_STEP_SIGMAS * sigma)
+        smallest = max(SMALLEST_STEP, _SMALLEST_STEP_SIGMAS * sigma)
         return self.p <= _LARGEST_P and abs(self.change) >= smallest
 
 

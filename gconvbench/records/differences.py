@@ -27,7 +27,7 @@ Comparability = Literal["comparable", "not_comparable", "unknown"]
 
 _DECISIVE = frozenset[Kind]({"identity", "method"})
 _OPERATORS_NAMED = 6
-_VIEWS = frozenset(
+_BOOKKEEPING = frozenset(
     f"aten::{name}"
     for name in (
         "_nnpack_available", "_unsafe_view", "alias", "as_strided", "as_strided_", "detach",
@@ -82,8 +82,8 @@ def operators_text(before: Iterable[str], after: Iterable[str]) -> str:
     old, new = dict.fromkeys(before), dict.fromkeys(after)
     if not old or not new:
         return ""
-    gone = [(name in _VIEWS, f"{name} no longer") for name in old if name not in new]
-    come = [(name in _VIEWS, f"{name} now") for name in new if name not in old]
+    gone = [(name in _BOOKKEEPING, f"{name} no longer") for name in old if name not in new]
+    come = [(name in _BOOKKEEPING, f"{name} now") for name in new if name not in old]
     parts = [text for _, text in sorted([*gone, *come], key=lambda one: one[0])]
     more = [f"and {len(parts) - _OPERATORS_NAMED} more"] if len(parts) > _OPERATORS_NAMED else []
     return ", ".join(parts[:_OPERATORS_NAMED] + more)
