@@ -13,6 +13,7 @@ from gconvbench.protocol import Description, Ready
 from gconvbench.records import Environment, Job, Memory, Record, Timing
 from gconvbench.runner import confront as confronting
 from gconvbench.runner import confront_stored as stored_confronting
+from gconvbench.runner import meeting
 from gconvbench.runner.question import Question, QuestionSide
 from gconvbench.runner.side import Side
 from gconvbench.runner.slots import Asked, Slot
@@ -133,7 +134,7 @@ class TwoSides:
         self.rng = np.random.default_rng(0)
         for module in (confronting, stored_confronting):
             monkeypatch.setattr(module, "ask", self._ask)
-        monkeypatch.setattr(confronting, "MeasuredSide", self._measured_side)
+        monkeypatch.setattr(meeting, "MeasuredSide", self._measured_side)
 
     def question(self, **changes: Any) -> Question:
         sides = {

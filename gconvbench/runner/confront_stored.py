@@ -21,7 +21,8 @@ from gconvbench.comparing import (
 from gconvbench.gate import judge
 from gconvbench.planning import ALL, DEFAULT
 from gconvbench.records import Finding
-from gconvbench.runner.confront import Meeting, offer_of_side, refuse_unknown, unusable
+from gconvbench.runner.confront import offer_of_side, refuse_unknown, unusable
+from gconvbench.runner.meeting import Meeting
 from gconvbench.runner.slots import ask
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from gconvbench.gate.processes import SideName
     from gconvbench.protocol import Ready
     from gconvbench.records import Job, Method
     from gconvbench.runner.side import Side
@@ -86,3 +87,7 @@ class Question:
     implementations: tuple[str, str] | None = None
     declared: frozenset[str] = frozenset()
     rule: Rule = field(default_factory=Rule)
+
+    def side(self, name: SideName) -> QuestionSide:
+        """One of the two."""
+        return self.baseline if name == "baseline" else self.contender
