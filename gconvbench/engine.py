@@ -24,6 +24,7 @@ from gconvbench.device import (
     why_memory_lacks,
     why_unavailable,
 )
+from gconvbench.dispatch import dispatch_of
 from gconvbench.environment import machine_slug, read_environment
 from gconvbench.failure import one_line, outcome_of
 from gconvbench.implementations import (
@@ -35,7 +36,6 @@ from gconvbench.implementations import (
 )
 from gconvbench.labels import device_labels, drift_labels, load_labels
 from gconvbench.memory import memory_of
-from gconvbench.operators import operators_of
 from gconvbench.protocol import (
     Anchored,
     Description,
@@ -47,7 +47,7 @@ from gconvbench.protocol import (
     SetUp,
     Support,
 )
-from gconvbench.records import Job, Memory, Method, Outcome, Record, Timing
+from gconvbench.records import Dispatch, Job, Memory, Method, Outcome, Record, Timing
 from gconvbench.stopping import MedianPrecision
 from gconvbench.telemetry import Watch
 from gconvbench.timing import Clock, HostClock, take_samples, warm_up
@@ -163,19 +163,19 @@ class Engine:
         proof_s = preparing[0] + proving[0]
         timings: tuple[Timing, ...] = ()
         memory: Memory | None = None
-        operators: tuple[str, ...] = ()
+        dispatch: Dispatch | None = None
         if not accuracy.faults and not self._method.check_only:
             memory = memory_of(launch, self._device)  # and what the proof displaced comes back
             self._synchronize()
             timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
-            operators = operators_of(launch, self._synchronize)
+            dispatch = dispatch_of(launch, self._synchronize)
             with _time_of() as proving_again:
                 faults = prove_again(implementation, proof, launch, operands, prepared)
             proof_s += proving_again[0]
             accuracy = msgspec.structs.replace(accuracy, faults=faults)
         if accuracy.faults:
             outcome: Outcome = "wrong"
-            timings, memory, operators = (), None, ()
+            timings, memory, dispatch = (), None, None
         else:
             outcome = "checked" if self._method.check_only else "measured"
         return Record(
@@ -188,7 +188,7 @@ class Engine:
             first_launch_s=first[0] if timings else None,
             timings=timings,
             memory=memory,
-            operators=operators,
+            dispatch=dispatch,
         )
 
     def _why_no_proof(self, case: Case) -> str | None:

@@ -16,7 +16,7 @@ from gconvbench.store import load_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gconvbench.records import Header, Record
+    from gconvbench.records import Dispatch, Header, Record
 
 __all__ = ["SOURCE", "commit_of", "store_history"]
 
@@ -41,7 +41,7 @@ def store_history(  # noqa: PLR0913 (one argument per thing that changes)
     *,
     under_test: Callable[[int], Mapping[str, str]] = lambda _index: {},
     machine: str = "box-cpu",
-    operators: Callable[[int], tuple[str, ...]] = lambda _index: (),
+    dispatch: Callable[[int], Dispatch | None] = lambda _index: None,
 ) -> list[str]:
     """One run a day, each at a commit of its own; their names.
 
@@ -51,7 +51,7 @@ def store_history(  # noqa: PLR0913 (one argument per thing that changes)
         factor: by which each record's times are multiplied, beside noise of 1 % per record.
         under_test: facts of the environment that each run changes.
         machine: whose.
-        operators: that every launch of a run runs.
+        dispatch: of every launch of a run.
     """
     source = load_run(SOURCE)
     rng = np.random.default_rng(0)
@@ -63,7 +63,7 @@ def store_history(  # noqa: PLR0913 (one argument per thing that changes)
         records = (
             replace(
                 _scaled(record, factor(index, record) * float(np.exp(rng.normal(0, _NOISE)))),
-                operators=operators(index),
+                dispatch=dispatch(index),
             )
             for record in source.records
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from gconvbench.planning import GATE_SAMPLES, gate_method
 from gconvbench.protocol import Description, Ready
-from gconvbench.records import Environment, Job, Memory, Record, Timing
+from gconvbench.records import Dispatch, Environment, Job, Memory, Record, Timing
 from gconvbench.runner import confront as confronting
 from gconvbench.runner import confront_stored as stored_confronting
 from gconvbench.runner import meeting
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CASES", "ScriptedSide", "TwoSides"]
 
+DISPATCH = Dispatch(
+    operators=("aten::mkldnn_convolution",), kernels=("onednn::convolution(jit:avx2)",)
+)
 CASES = tuple(make_case(out_channels=64 * n) for n in range(1, 31))
 """Enough of them for controls."""
 METHOD = gate_method("cpu")
@@ -48,7 +51,7 @@ class ScriptedSide:
         anchors_s: seconds of every anchor.
         error: of every result.
         peak_bytes: of every launch.
-        operators: of every launch.
+        dispatch: of every launch.
         names: layers' names by case.
         words: the implementations that it is asked for.
         problems: why implementations that it has cannot be used.
@@ -64,7 +67,7 @@ class ScriptedSide:
     anchors_s: float = 1e-3
     error: float = 1e-7
     peak_bytes: int = 1 << 20
-    operators: tuple[str, ...] = ("aten::mkldnn_convolution",)
+    dispatch: Dispatch = DISPATCH
     names: dict[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ("default",)
     problems: dict[str, str] = field(default_factory=dict)
@@ -113,7 +116,7 @@ class ScriptedSide:
             accuracy=make_accuracy(self.error),
             timings=(timing,),
             memory=memory,
-            operators=self.operators,
+            dispatch=self.dispatch,
         )
 
 

@@ -31,8 +31,8 @@ from gconvbench.history import (
     asv_history,
     changed_between,
     collect_series,
+    dispatch_changed,
     judge_history,
-    operators_changed,
 )
 from gconvbench.report.console import make_console
 from gconvbench.report.history import print_history
@@ -228,7 +228,7 @@ def _json_lines(judged: Judged, levels: Sequence[AcceptedLevel]) -> Iterator[dic
             "before": _run(before),
             "after": _run(after),
             "differences": changed_between(before, after),
-            "operators": operators_changed(event, history),
+            "dispatch": dispatch_changed(event, history),
             **msgspec.structs.asdict(event),
         }
     for level in levels:

@@ -16,7 +16,8 @@ from gconvbench.records import (
     Finding,
     JobVerdict,
     Suite,
-    operators_text,
+    dispatch_text,
+    united_dispatch,
 )
 
 if TYPE_CHECKING:
@@ -185,13 +186,10 @@ def _memory_note(baseline: Sequence[Record], contender: Sequence[Record]) -> tup
 
 
 def _dispatch_note(baseline: Sequence[Record], contender: Sequence[Record]) -> tuple[Finding, ...]:
-    """Of the same implementation only: two run different operators by design."""
-    text = operators_text(*(_operators(records) for records in (baseline, contender)))
-    return (Finding("dispatch", f"operators: {text}"),) if text else ()
-
-
-def _operators(records: Sequence[Record]) -> dict[str, None]:
-    return dict.fromkeys(name for record in records for name in record.operators)
+    """Of the same implementation only: two run different code by design."""
+    sides = (baseline, contender)
+    text = dispatch_text(*(united_dispatch(one.dispatch for one in side) for side in sides))
+    return (Finding("dispatch", text),) if text else ()
 
 
 def _peak_bytes(records: Sequence[Record]) -> float | None:

@@ -11,8 +11,8 @@ from gconvbench.history.events import Event, group_changes
 from gconvbench.history.judged import (
     Judged,
     changed_between,
+    dispatch_changed,
     judge_history,
-    operators_changed,
 )
 from gconvbench.history.series import (
     History,
@@ -37,10 +37,10 @@ __all__ = [
     "asv_history",
     "changed_between",
     "collect_series",
+    "dispatch_changed",
     "find_changes",
     "group_changes",
     "judge_history",
     "logs_of",
-    "operators_changed",
     "step_across",
 ]

@@ -11,12 +11,12 @@ from gconvbench.errors import UsageError
 from gconvbench.history.changes import Findings, find_changes
 from gconvbench.history.events import Event, group_changes
 from gconvbench.history.series import History, HistoryRun, Series, logs_of
-from gconvbench.records import Difference, differences, method_differences, operators_text
+from gconvbench.records import Difference, differences, dispatch_text, method_differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Judged", "changed_between", "judge_history", "operators_changed"]
+__all__ = ["Judged", "changed_between", "dispatch_changed", "judge_history"]
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,16 +102,16 @@ def changed_between(before: HistoryRun, after: HistoryRun) -> tuple[Difference, 
     return tuple(one for one in found if not one.is_unknown and one.field != "commit")
 
 
-def operators_changed(event: Event, history: History) -> dict[str, str]:
-    """Which of PyTorch's operators an event's series run no longer, and which now, by their names.
+def dispatch_changed(event: Event, history: History) -> dict[str, str]:
+    """Which operators and kernels an event's series run no longer, and which now, by their names.
 
     Only series of which that is known and different.
     """
     found: dict[str, str] = {}
     for series in history.series:
         change = event.changes.get(series.key.name)
-        if change is not None and series.operators:
+        if change is not None and series.dispatch:
             places = (change.last_before, change.index)
-            text = operators_text(*(series.operators[place] for place in places))
+            text = dispatch_text(*(series.dispatch[place] for place in places))
             found |= {series.key.name: text} if text else {}
     return found

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gconvbench.records import MEASURED_OUTCOMES, Environment, Method, method_differences
+from gconvbench.records import (
+    MEASURED_OUTCOMES,
+    Dispatch,
+    Environment,
+    Method,
+    method_differences,
+    united_dispatch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,13 +68,13 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         key: of what.
         values: by run, in `unit`; None where a run has none.
         unit: such as `seconds`.
-        operators: by run, which of PyTorch's operators a launch ran; empty where that is not known.
+        dispatch: by run, what a launch ran, as far as that is known; empty where no run says.
     """
 
     key: Key
     values: tuple[float | None, ...]
     unit: str = "seconds"
-    operators: tuple[tuple[str, ...], ...] = ()
+    dispatch: tuple[Dispatch, ...] = ()
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,14 +142,14 @@ class _Value(NamedTuple):
     """Of one series in one run."""
 
     seconds: float
-    operators: tuple[str, ...]
+    dispatch: Dispatch
 
 
 def _series(key: Key, values: Sequence[_Value | None]) -> Series:
     return Series(
         key=key,
         values=tuple(one and one.seconds for one in values),
-        operators=tuple(one.operators if one else () for one in values),
+        dispatch=tuple(one.dispatch if one else Dispatch() for one in values),
     )
 
 
@@ -150,7 +157,7 @@ def _values(records: Sequence[Record]) -> dict[Key, _Value]:
     """By series in one run."""
     bad = {one.job for one in records if one.outcome not in MEASURED_OUTCOMES}
     medians_s: dict[Key, list[float]] = {}
-    operators: dict[Key, dict[str, None]] = {}
+    dispatch: dict[Key, list[Dispatch | None]] = {}
     for record in records:
         job = record.job
         if job.twin or job in bad:
@@ -158,9 +165,9 @@ def _values(records: Sequence[Record]) -> dict[Key, _Value]:
         for timing in record.timings:
             key = Key(job.case, job.implementation, timing.cache_mode)
             medians_s.setdefault(key, []).append(timing.median_s)
-            operators.setdefault(key, {}).update(dict.fromkeys(record.operators))
+            dispatch.setdefault(key, []).append(record.dispatch)
     return {
-        key: _Value(statistics.median(values), tuple(operators[key]))
+        key: _Value(statistics.median(values), united_dispatch(dispatch[key]))
         for key, values in medians_s.items()
     }
 

@@ -18,8 +18,8 @@ from gconvbench.records.differences import (
     comparability,
     differences,
     method_differences,
-    operators_text,
 )
+from gconvbench.records.dispatch import Dispatch, dispatch_text, united_dispatch
 from gconvbench.records.environment import UNSET, WITHHELD, Environment, Scalar
 from gconvbench.records.job import (
     FAILED_OUTCOMES,
@@ -75,6 +75,7 @@ __all__ = [
     "Comparability",
     "Comparison",
     "Difference",
+    "Dispatch",
     "Environment",
     "Finding",
     "Footer",
@@ -97,7 +98,8 @@ __all__ = [
     "comparability",
     "decode_line",
     "differences",
+    "dispatch_text",
     "encode_line",
     "method_differences",
-    "operators_text",
+    "united_dispatch",
 ]

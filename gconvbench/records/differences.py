@@ -9,7 +9,7 @@ import msgspec
 from gconvbench.records.environment import WITHHELD, Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gconvbench.records.run import Method
 
@@ -19,22 +19,12 @@ __all__ = [
     "comparability",
     "differences",
     "method_differences",
-    "operators_text",
 ]
 
 Kind = Literal["identity", "method", "under_test", "soft"]
 Comparability = Literal["comparable", "not_comparable", "unknown"]
 
 _DECISIVE = frozenset[Kind]({"identity", "method"})
-_OPERATORS_NAMED = 6
-_BOOKKEEPING = frozenset(
-    f"aten::{name}"
-    for name in (
-        "_nnpack_available", "_unsafe_view", "alias", "as_strided", "as_strided_", "detach",
-        "empty", "empty_like", "empty_strided", "expand", "flatten", "narrow", "permute", "reshape",
-        "resize_", "select", "slice", "squeeze", "t", "transpose", "unflatten", "unsqueeze", "view",
-    )
-)  # fmt: skip
 _SOFT_METHOD_FIELDS = frozenset({"seed", "max_time_s", "budget_s"})
 """Everything else of a method can move a time: the clock is the instrument; cache modes, warm-up
 and stopping decide which part of the machine's behaviour the median is of; threads and the
@@ -72,21 +62,6 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "cla
     def is_decisive(self) -> bool:
         """Whether the field decides what may be compared."""
         return self.kind in _DECISIVE
-
-
-def operators_text(before: Iterable[str], after: Iterable[str]) -> str:
-    """`aten::a no longer, aten::b now`: which operators differ; empty where either is not known.
-
-    Those that only allocate or look at memory in another way are named last.
-    """
-    old, new = dict.fromkeys(before), dict.fromkeys(after)
-    if not old or not new:
-        return ""
-    gone = [(name in _BOOKKEEPING, f"{name} no longer") for name in old if name not in new]
-    come = [(name in _BOOKKEEPING, f"{name} now") for name in new if name not in old]
-    parts = [text for _, text in sorted([*gone, *come], key=lambda one: one[0])]
-    more = [f"and {len(parts) - _OPERATORS_NAMED} more"] if len(parts) > _OPERATORS_NAMED else []
-    return ", ".join(parts[:_OPERATORS_NAMED] + more)
 
 
 def differences(before: Environment, after: Environment) -> tuple[Difference, ...]:

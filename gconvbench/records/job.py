@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gconvbench.records.accuracy import Accuracy
+from gconvbench.records.dispatch import Dispatch
 
 __all__ = [
     "FAILED_OUTCOMES",
@@ -144,8 +145,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
         first_launch_s: how long preparing and the first launch took.
         timings: one per cache mode.
         memory: what one launch takes.
-        operators: names of PyTorch's operators that a launch runs, in order of first use; empty
-            where they were not looked at.
+        dispatch: what a launch runs; null where that was not looked at.
         telemetry: what the machine did meanwhile, proof, timing and all.
         waited_s: how long the runner waited for it, a new worker's start and all.
     """
@@ -159,7 +159,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
     first_launch_s: float | None = None
     timings: tuple[Timing, ...] = ()
     memory: Memory | None = None
-    operators: tuple[str, ...] = ()
+    dispatch: Dispatch | None = None
     telemetry: Telemetry | None = None
     waited_s: float | None = None
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gconvbench.cases import parse_case
 from gconvbench.errors import UsageError
-from gconvbench.history import FEWEST_RUNS, changed_between, operators_changed
+from gconvbench.history import FEWEST_RUNS, changed_between, dispatch_changed
 from gconvbench.report import format as fmt
 from gconvbench.report.console import aligned
 from gconvbench.report.sparkline import sparkline
@@ -34,7 +34,7 @@ _SHOWN = 20
 _NAMED = 6
 """So many fields that changed with it."""
 _DISPATCHES = 3
-"""So many ways in which operators changed, the most common first."""
+"""So many ways in which dispatch changed, the most common first."""
 _WIDTH = 20
 _LABEL = 27
 """The longest built-in implementation; eighty columns in all."""
@@ -133,12 +133,12 @@ def _print_event(event: Event, judged: Judged, console: Console) -> None:
     )
     _print_indented(f"runs {before.name} and {after.name}", console)
     changed = changed_between(before, after)
-    operators = Counter(operators_changed(event, judged.history).values())
+    dispatch = Counter(dispatch_changed(event, judged.history).values())
     known = before.environment is not None and after.environment is not None
-    if changed or not operators:
+    if changed or not dispatch:
         _print_indented(_changed_text(changed) if known else "environments are not known", console)
-    for text, times in operators.most_common(_DISPATCHES):
-        _print_indented(f"operators of {times} series: {text}", console)
+    for text, times in dispatch.most_common(_DISPATCHES):
+        _print_indented(f"{times} series: {text}", console)
 
 
 def _changed_text(changed: Sequence[Difference]) -> str:

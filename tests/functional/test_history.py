@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gconvbench.records import Dispatch
 from tests.fakes import make_record, store_run
 from tests.functional.conftest import ROOT
 from tests.histories import commit_of, store_history
@@ -39,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found / "results", RUNS,
         lambda index, record: 1.1 if index >= STEP and "split" in record.job.implementation else 1,
         under_test=lambda index: {"torch": "2.13.0" if index < STEP else "2.14.0"},
-        operators=lambda index: ("aten::fast" if index < STEP else "aten::slow",),
+        dispatch=lambda index: Dispatch(kernels=("jit" if index < STEP else "ref",)),
     )  # fmt: skip
     return found
 
@@ -61,9 +62,7 @@ def test_a_planted_step_is_one_event_with_what_changed_and_a_line_per_series(fol
     assert any(line.startswith("3 series slower by") for line in lines)
     assert sum(f"between {before}..{after}" in line for line in lines) == 4
     assert "  with it changed: torch 2.13.0 to 2.14.0" in [line.rstrip() for line in lines]
-    assert "  operators of 3 series: aten::fast no longer, aten::slow now" in [
-        line.rstrip() for line in lines
-    ]
+    assert "  3 series: kernels jit no longer, ref now" in [line.rstrip() for line in lines]
     drawn = [line for line in lines if "split_concat hot" in line]
     assert len(drawn) == 3
     assert all("▁▁" in line and "██" in line for line in drawn)
@@ -79,7 +78,7 @@ def test_every_number_is_in_the_json(folder: Path) -> None:
         commit_of(STEP - 1), commit_of(STEP),
     )  # fmt: skip
     assert event["differences"][0]["field"] == "torch"
-    assert set(event["operators"].values()) == {"aten::fast no longer, aten::slow now"}
+    assert set(event["dispatch"].values()) == {"kernels jit no longer, ref now"}
     assert all(len(one["values"]) == RUNS for one in found[2:])
 
 

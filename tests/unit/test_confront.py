@@ -9,7 +9,7 @@ import pytest
 
 from gconvbench.errors import ExitCode, UsageError
 from gconvbench.gate import Rule
-from gconvbench.records import Job
+from gconvbench.records import Dispatch, Job
 from gconvbench.runner.confront import confront
 from tests.comparisons import make_case
 from tests.scripted_sides import CASES, ScriptedSide, TwoSides
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 FIRST = Job(CASES[0], "native")
 NEW = Job(CASES[0], "quick_one")
+SLOW_OPERATOR = Dispatch(operators=("aten::_slow_conv2d_forward",))
+SLOW_KERNEL = Dispatch(
+    operators=("aten::mkldnn_convolution",), kernels=("onednn::convolution(ref:any)",)
+)
 ALL = [Job(case, "native") for case in CASES]
 
 
@@ -279,7 +283,8 @@ def test_what_only_one_checkout_has_is_not_compared_with_what_is_installed(
     [
         ({"error": 1e-7}, {"error": 2e-7}, "accuracy", ExitCode.WRONG),
         ({"peak_bytes": 10 << 20}, {"peak_bytes": 12 << 20}, "memory", ExitCode.SLOWER),
-        ({}, {"operators": ("aten::_slow_conv2d_forward",)}, "dispatch", ExitCode.SLOWER),
+        ({}, {"dispatch": SLOW_OPERATOR}, "dispatch", ExitCode.SLOWER),
+        ({}, {"dispatch": SLOW_KERNEL}, "dispatch", ExitCode.SLOWER),
     ],
 )
 def test_changes_beside_the_time_are_noted_and_fail_on_request(

@@ -77,10 +77,11 @@ def test_a_right_implementation_is_measured_with_its_proof_and_telemetry() -> No
     assert record.first_launch_s is not None
 
 
-def test_operators_are_recorded_of_a_measured_job_only() -> None:
+def test_dispatch_is_recorded_of_a_measured_job_only() -> None:
     record = make_engine().measure(Measure(job(), 1))
-    assert "aten::conv2d" in record.operators
-    assert make_engine(check_only=True).measure(Measure(job(), 1)).operators == ()
+    assert record.dispatch is not None
+    assert "aten::conv2d" in record.dispatch.operators
+    assert make_engine(check_only=True).measure(Measure(job(), 1)).dispatch is None
 
 
 def test_memory_and_what_the_machine_did_are_recorded_of_a_measured_job() -> None:

@@ -23,11 +23,12 @@ from gconvbench.history import (
     asv_history,
     changed_between,
     collect_series,
+    dispatch_changed,
     find_changes,
     group_changes,
     judge_history,
-    operators_changed,
 )
+from gconvbench.records import Dispatch
 from gconvbench.report.sparkline import sparkline
 from gconvbench.store import list_runs, load_run
 from tests.histories import commit_of, store_history
@@ -68,7 +69,7 @@ def test_a_step_of_all_series_is_one_event_and_what_changed_with_it_is_named(
     assert (event.index, event.last_before) == (STEP, STEP - 1)
     assert event.is_slower
     assert len(event.changes) == len(stepped.series) == 9
-    assert operators_changed(event, stepped) == {}  # not known
+    assert dispatch_changed(event, stepped) == {}  # not known
     assert 0.08 < event.smallest <= event.largest < 0.12
     before, after = stepped.runs[STEP - 1 : STEP + 1]
     assert (before.commit, after.commit) == (commit_of(STEP - 1), commit_of(STEP))
@@ -167,16 +168,21 @@ def test_a_series_that_has_ended_is_told_apart(tmp_path: Path) -> None:
     assert len(ended) == 3
 
 
-def test_operators_that_changed_with_a_step_are_named(tmp_path: Path) -> None:
+def test_operators_and_kernels_that_changed_with_a_step_are_named(tmp_path: Path) -> None:
     store_history(
         tmp_path, RUNS, slower_from(STEP, 1.1),
-        operators=lambda i: ("aten::conv2d", "aten::slow" if i >= STEP else "aten::fast"),
+        dispatch=lambda i: Dispatch(
+            operators=("aten::conv2d", "aten::slow" if i >= STEP else "aten::fast"),
+            kernels=("onednn::b" if i >= STEP else "onednn::a",),
+        ),
     )  # fmt: skip
     judged = judge_history(collect_series(stored(tmp_path)))
     (event,) = judged.events
-    changed = operators_changed(event, judged.history)
+    changed = dispatch_changed(event, judged.history)
     assert set(changed) == set(event.changes)
-    assert set(changed.values()) == {"aten::fast no longer, aten::slow now"}
+    assert set(changed.values()) == {
+        "operators aten::fast no longer, aten::slow now; kernels onednn::a no longer, onednn::b now"
+    }
 
 
 def test_a_run_of_another_machine_is_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""What a launch is dispatched to: PyTorch's operators, and oneDNN's kernels behind them."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from torch.backends import mkldnn
+
+from gconvbench.records import Dispatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["dispatch_of"]
+
+_OPERATOR = re.compile(r"\w+::\w+")
+_VERBOSE = b"onednn_verbose,"
+_VERBOSE_VARIABLES = ("ONEDNN_VERBOSE", "DNNL_VERBOSE", "MKLDNN_VERBOSE")
+"""Whoever sets one of these wants to read oneDNN's lines (oneDNN, "Verbose Mode")."""
+_STDOUT = 1
+
+
+def dispatch_of(launch: Callable[[], object], synchronize: Callable[[], object]) -> Dispatch:
+    """Operators such as `aten::mkldnn_convolution`, kernels such as `onednn::convolution(jit_dw)`.
+
+    Operators are seen by PyTorch's older profiler on the host, kernels in the lines that oneDNN
+    writes about what it executes. Both together take about a millisecond, print nothing and leave
+    nothing behind that slows later launches down. No operators are told where this PyTorch has no
+    such profiler or another one is at work; no kernels where oneDNN's lines are not to be had or
+    somebody else wants them. Kernels of CUDA's libraries are not seen.
+
+    Args:
+        launch: of the timed code.
+        synchronize: waits for the device.
+    """
+    operators: list[str] = []
+    kernels: list[str] = []
+    with _operators(operators), _kernels(kernels):
+        launch()
+        synchronize()
+    return Dispatch(operators=_each_once(operators), kernels=_each_once(kernels))
+
+
+@contextmanager
+def _operators(found: list[str]) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            from torch.autograd.profiler_legacy import profile  # noqa: PLC0415 (may go one day)
+
+            seen = stack.enter_context(profile())
+        except (ImportError, RuntimeError):  # RuntimeError: there is one at work already
+            seen = None
+        yield
+    if seen is not None:
+        names = (event.name for event in seen.function_events)
+        found += filter(_OPERATOR.fullmatch, names)
+
+
+@contextmanager
+def _kernels(found: list[str]) -> Iterator[None]:
+    if not mkldnn.is_available() or any(map(os.environ.get, _VERBOSE_VARIABLES)):
+        yield
+        return
+    lines: list[bytes] = []
+    with ExitStack() as stack:
+        # OSError: there is no standard output; AssertionError: oneDNN cannot be set
+        with suppress(OSError, AssertionError):
+            stack.enter_context(_printed(lines))
+            stack.enter_context(mkldnn.verbose(mkldnn.VERBOSE_ON))
+        yield
+    found += filter(None, map(_kernel, lines))
+
+
+@contextmanager
+def _printed(found: list[bytes]) -> Iterator[None]:
+    """The lines that oneDNN writes to standard output meanwhile; all others are passed on."""
+    print(end="", flush=True)
+    kept = os.dup(_STDOUT)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), _STDOUT)
+        try:
+            yield
+        finally:
+            print(end="", flush=True)
+            os.dup2(kept, _STDOUT)
+            os.close(kept)
+            file.seek(0)
+            lines = list(file)
+            with open(_STDOUT, "wb", closefd=False) as out:
+                out.writelines(line for line in lines if not line.startswith(_VERBOSE))
+            found += (line for line in lines if line.startswith(_VERBOSE))
+
+
+def _kernel(line: bytes) -> str:
+    """Of a line about an execution; else empty.
+
+    `onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx512_core,...`: the fields before `exec`
+    are not the same in all versions; after it stand engine, primitive and implementation (oneDNN,
+    "Verbose Mode").
+    """
+    _, executed, about = line.decode(errors="replace").partition(",exec,")
+    _, primitive, implementation, *_ = [*about.split(","), "", "", ""]
+    return f"onednn::{primitive}({implementation})" if executed else ""
+
+
+def _each_once(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

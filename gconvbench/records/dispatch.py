@@ -1,0 +1,66 @@
+"""What a launch was dispatched to, and where two differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["Dispatch", "dispatch_text", "united_dispatch"]
+
+_NAMED = 6
+_BOOKKEEPING = frozenset(
+    f"aten::{name}"
+    for name in (
+        "_nnpack_available", "_unsafe_view", "alias", "as_strided", "as_strided_", "detach",
+        "empty", "empty_like", "empty_strided", "expand", "flatten", "narrow", "permute", "reshape",
+        "resize_", "select", "slice", "squeeze", "t", "transpose", "unflatten", "unsqueeze", "view",
+    )
+)  # fmt: skip
+
+
+class Dispatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a launch ran, each name once, in order of first use.
+
+    Attributes:
+        operators: of PyTorch, such as `aten::mkldnn_convolution`; empty where they were not seen.
+        kernels: of libraries behind them, such as `onednn::convolution(jit:avx2)`; empty where none
+            were seen.
+    """
+
+    operators: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
+
+
+def united_dispatch(several: Iterable[Dispatch | None]) -> Dispatch:
+    """What any of them ran."""
+    known = [one for one in several if one]
+    return Dispatch(
+        operators=tuple(dict.fromkeys(name for one in known for name in one.operators)),
+        kernels=tuple(dict.fromkeys(name for one in known for name in one.kernels)),
+    )
+
+
+def dispatch_text(before: Dispatch, after: Dispatch) -> str:
+    """`operators aten::a no longer, aten::b now; kernels ...`: in which names they differ.
+
+    Empty where they do not or it is not known. Operators that only allocate or look at memory in
+    another way are named last.
+    """
+    operators = _text(before.operators, after.operators)
+    kernels = _text(before.kernels, after.kernels)
+    parts = {"operators": operators, "kernels": kernels}
+    return "; ".join(f"{what} {text}" for what, text in parts.items() if text)
+
+
+def _text(before: Sequence[str], after: Sequence[str]) -> str:
+    if not before or not after:
+        return ""
+    gone = [(name in _BOOKKEEPING, f"{name} no longer") for name in before if name not in after]
+    come = [(name in _BOOKKEEPING, f"{name} now") for name in after if name not in before]
+    parts = [text for _, text in sorted([*gone, *come], key=lambda one: one[0])]
+    more = [f"and {len(parts) - _NAMED} more"] if len(parts) > _NAMED else []
+    return ", ".join(parts[:_NAMED] + more)

@@ -1,0 +1,175 @@
+"""Which of PyTorch's operators and of oneDNN's kernels a launch runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import conv2d
+
+from gconvbench.cases import Case
+from gconvbench.device import set_switches
+from gconvbench.dispatch import dispatch_of
+from gconvbench.implementations import load_table
+from gconvbench.operands import normal_operands
+from gconvbench.records import Dispatch, dispatch_text
+from gconvbench.settings import preserved_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def nothing() -> None:
+    """What there is to wait for on the CPU."""
+
+
+def dispatch(implementation: str, direction: str = "fprop") -> Dispatch:
+    case = Case(groups=2, in_channels=8, out_channels=8, height=6, width=6, direction=direction)
+    operands = normal_operands(case, seed=0, device="cpu")
+    return dispatch_of(load_table().implementations[implementation].launch(case, operands), nothing)
+
+
+def onednn_dispatch() -> Dispatch:
+    x, weight = torch.ones(4, 32, 28, 28), torch.ones(32, 16, 3, 3)
+    return dispatch_of(lambda: conv2d(x, weight, groups=2), nothing)
+
+
+def test_each_operator_is_named_once_in_the_order_of_its_first_use() -> None:
+    x = torch.ones(2)
+    found = dispatch_of(lambda: (x + x, x * x, x + x), nothing)
+    assert found == Dispatch(operators=("aten::add", "aten::mul"))
+
+
+def test_implementations_and_directions_run_different_operators() -> None:
+    native, split = dispatch("native").operators, dispatch("split_concat").operators
+    assert "aten::cat" in set(split) - set(native)
+    assert "aten::convolution_backward" in dispatch("native", "dgrad").operators
+    assert "aten::convolution_backward" not in native
+
+
+def test_what_an_operator_is_dispatched_to_shows() -> None:
+    seen = []
+    for enabled in (True, False):
+        with preserved_settings("cpu"):
+            set_switches({"onednn_enabled": enabled})
+            seen.append(onednn_dispatch())
+    assert "aten::mkldnn_convolution no longer" in dispatch_text(*seen)
+    assert seen[1].kernels == ()
+
+
+def test_kernels_of_onednn_are_named_each_once() -> None:
+    kernels = onednn_dispatch().kernels
+    assert len(set(kernels)) == len(kernels)
+    assert any(re.fullmatch(r"onednn::convolution\([a-z_]+:[a-z0-9_]+\)", one) for one in kernels)
+
+
+def test_a_smaller_instruction_set_shows_in_the_kernels() -> None:
+    program = "from tests.unit.test_dispatch import onednn_dispatch; print(onednn_dispatch())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT, env=os.environ | {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert re.search(r"onednn::convolution\([a-z_]+:sse41\)", done.stdout)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"onednn_verbose,v1,primitive,exec,cpu,convolution,jit_dw:avx2,forward_training,src:f32\n",
+        b"onednn_verbose,primitive,exec,cpu,convolution,jit_dw:avx2,forward_training,src_f32\n",
+        b"onednn_verbose,exec,cpu,convolution,jit_dw:avx2,forward_training,src_f32\n",
+    ],
+)
+def test_lines_of_several_versions_of_onednn_are_understood(
+    line: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert dispatch_of(lambda: os.write(1, line), nothing).kernels == (
+        "onednn::convolution(jit_dw:avx2)",
+    )
+    assert capfd.readouterr().out == ""
+
+
+def test_what_onednn_says_besides_is_no_kernel() -> None:
+    said = b"onednn_verbose,v1,info,oneDNN v3.7.1\nonednn_verbose,v1,primitive,exec\n"
+    assert dispatch_of(lambda: os.write(1, said), nothing).kernels == ()
+
+
+def test_what_a_launch_prints_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+    def launch() -> None:
+        print("by Python")
+        os.write(1, b"by C\n")
+
+    print("before")
+    assert dispatch_of(launch, nothing).kernels == ()
+    print("after")
+    assert set(capfd.readouterr().out.splitlines()) == {"before", "by C", "by Python", "after"}
+
+
+@pytest.mark.parametrize("variable", ["ONEDNN_VERBOSE", "DNNL_VERBOSE", "MKLDNN_VERBOSE"])
+def test_whoever_wants_lines_of_onednn_gets_them(
+    variable: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    line = b"onednn_verbose,exec,cpu,convolution,jit:avx2,forward\n"
+    assert dispatch_of(lambda: os.write(1, line), nothing).kernels == ()
+    assert capfd.readouterr().out == line.decode()
+
+
+def test_without_standard_output_no_kernels_are_known() -> None:
+    program = (
+        "import os, sys; from tests.unit.test_dispatch import onednn_dispatch; "
+        "os.close(1); sys.stdout = None; "
+        "found = onednn_dispatch(); print(found.operators[0], found.kernels, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "aten::conv2d ()\n"
+
+
+def test_without_the_profiler_no_operators_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.autograd.profiler_legacy", None)
+    assert onednn_dispatch().operators == ()
+
+
+def test_somebody_elses_profiler_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    x = torch.ones(2)
+    with torch.profiler.profile(activities=activities) as theirs:
+        assert dispatch_of(lambda: x + x, nothing).operators == ()
+        x.mul(x)
+    capfd.readouterr()  # it prints
+    assert "aten::mul" in {event.name for event in theirs.events() or ()}
+
+
+def test_what_a_launch_raises_is_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        dispatch_of(lambda: 1 / 0, nothing)
+    os.write(1, b"still there")
+    assert capfd.readouterr().out == "still there"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (["a", "b"], ["b", "c"], "a no longer, c now"),
+        (["a", "b"], ["b", "a"], ""),
+        (["aten::view", "a"], ["aten::slice", "b"],
+         "a no longer, b now, aten::view no longer, aten::slice now"),
+        ([], ["a"], ""),
+        (["a"], [], ""),
+        (["a"], list("abcdefghi"), "b now, c now, d now, e now, f now, g now, and 2 more"),
+    ],
+)  # fmt: skip
+def test_a_difference_is_named_where_both_are_known(
+    before: list[str], after: list[str], text: str
+) -> None:
+    sides = [Dispatch(operators=tuple(before)), Dispatch(operators=tuple(after))]
+    assert dispatch_text(*sides) == (text and f"operators {text}")
+    sides = [Dispatch(kernels=tuple(before)), Dispatch(kernels=tuple(after))]
+    assert dispatch_text(*sides) == (text and f"kernels {text}")
