@@ -183,8 +183,7 @@ class WorkerProcess:
             self.close(kill=True)
             if reason := self._why_unfit(words):
                 raise UsageError(reason) from None
-            message = f"the worker {error} while starting: {words}"
-            raise NotMeasuredError(message) from None
+            raise NotMeasuredError(self._why_lost(error, words)) from None
         except BaseException:
             self.close(kill=True)
             raise
@@ -210,6 +209,14 @@ class WorkerProcess:
         if "nknown option: -P" in words or "usage: " in words or "unknown option -P" in words:
             return f"interpreter {python} is too old or none; Python 3.11 or later is needed"
         return None
+
+    def _why_lost(self, error: WorkerLostError, words: str) -> str:
+        """Why there is no worker, where nothing is known to be missing."""
+        if self._side is None or self._side.python == sys.executable:
+            return f"the worker {error} while starting: {words}"
+        python = self._side.python
+        wanted = "give a Python 3.11 or later that has torch"
+        return f"interpreter {python!r} {error} instead of starting a worker: {words}; {wanted}"
 
     def _ask(self, request: Request, timeout_s: float) -> Reply:
         assert self._process.stdin  # noqa: S101 (a pipe was asked for)

@@ -170,6 +170,15 @@ def test_an_interpreter_that_is_none_is_refused() -> None:
         WorkerProcess("cpu", METHOD, Side(what="other", python="/no/python"))
 
 
+def test_a_program_that_is_no_interpreter_is_named_with_what_it_said() -> None:
+    with pytest.raises(NotMeasuredError) as caught:
+        WorkerProcess("cpu", METHOD, Side(what="other", python="/bin/true"))
+    assert str(caught.value) == (
+        "interpreter '/bin/true' exited with status 0 instead of starting a worker: "
+        "it said nothing; give a Python 3.11 or later that has torch"
+    )
+
+
 def other_python(folder: Path, *, with_packages: bool) -> str:
     """Another interpreter, with or without the packages of this one."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
