@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -48,6 +48,8 @@ class Decided:
         open: suspects of slowness that the last look left open.
         not_reached: suspects of slowness for which the budget had no (further) time.
         faster_not_reached: suspects of the contrary, likewise.
+        slower_left_out: suspects of slowness beyond those that are looked at again.
+        faster_left_out: suspects of the contrary, likewise.
         estimates: per row its last estimate: shift, low, high, adjusted p, processes per side.
         controls: the controls' processes after the last look, None without any.
         enough: whether each look had its admitted processes.
@@ -61,6 +63,8 @@ class Decided:
     not_reached: list[int]
     faster_not_reached: list[int]
     estimates: dict[int, tuple[float, float, float, float, int, int]]
+    slower_left_out: list[int] = field(default_factory=list)
+    faster_left_out: list[int] = field(default_factory=list)
     controls: Processes | None = None
     enough: bool = True
     measured: int = 0

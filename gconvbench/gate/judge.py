@@ -8,7 +8,7 @@ import numpy as np
 
 from gconvbench.gate.decide import Decided, decide
 from gconvbench.gate.judgement import FEWEST, Judgement, Problem
-from gconvbench.gate.processes import Processes, gather, level
+from gconvbench.gate.processes import Processes, checked_levels, gather, level
 from gconvbench.gate.rule import Rule
 from gconvbench.gate.screen import screen, suspects
 from gconvbench.gate.suite import anchors_moved, confirmed, is_suspicious, suite_shift
@@ -50,7 +50,7 @@ def judge_sides(  # noqa: PLR0913 (keyword-only, one per choice)
 
     Raises:
         ValueError: fewer than one case or two pairs, a minimum effect that is no share, or samples
-            of another shape or not above 0.
+            of another shape or that are no durations.
     """
     rule = rule or Rule()
     rng = np.random.default_rng(seed)
@@ -98,7 +98,7 @@ def judge(  # noqa: PLR0913 (keyword-only, one per choice)
 
     Raises:
         ValueError: the two have different numbers of rows, or none beside anchors; another shape,
-            seconds that are not above 0, what looks like seconds where log seconds are due, or a
+            seconds that are no duration, what looks like seconds where log seconds are due, or a
             minimum effect that is no share.
     """
     rule = rule or Rule()
@@ -130,7 +130,7 @@ def _levels(side: Floats) -> Floats:
             "seconds as (cases, processes, samples), with one sample by [..., None]"
         )
         raise ValueError(message)
-    return side
+    return checked_levels(side)
 
 
 def _minimum(given: Floats | float | None, problem: Problem) -> Floats:
@@ -155,7 +155,9 @@ def _judge(
     has_moved = is_suspicious(suite, rule)
     subtract = problem.subtract and not has_moved
     screened = screen(first, problem.common_rows if subtract else None, rule)
-    slower, faster = suspects(screened, problem.cases, rule)
+    within = screen(first, problem.common_rows, rule) if has_moved else None
+    suspected = suspects(screened, problem.cases, rule, within)
+    slower, faster = suspected.slower, suspected.faster
     decided = Decided([], [], [], [], [], {})
     if measure is not None and (slower.size or faster.size or has_moved):
         decided = decide(
@@ -169,6 +171,8 @@ def _judge(
             subtract=subtract,
             budget=budget,
         )
+        decided.slower_left_out = suspected.slower_left_out.tolist()
+        decided.faster_left_out = suspected.faster_left_out.tolist()
     if suite is not None:
         suite = confirmed(suite, decided, problem, has_moved=has_moved)
     anchors = suite_shift(first, problem.anchor_rows) if problem.anchors else None

@@ -22,6 +22,7 @@ __all__ = [
     "Measure",
     "Processes",
     "SideName",
+    "checked_levels",
     "common_part",
     "gather",
     "is_refused",
@@ -50,6 +51,8 @@ class Budget(Protocol):
 
 
 _QUARTILE = 0.25
+_SHORTEST_S, _LONGEST_S = 1e-15, 1e15
+"""What is outside is no duration of anything that a program does."""
 _ROBUST = 1.4826
 """The median absolute deviation of a normal distribution times this is its sd."""
 _FEWEST_FOR_MAD = 3
@@ -91,16 +94,36 @@ def level(samples_s: Floats) -> Floats:
         Log seconds, shape (...): of n samples the one with floor((n - 1) / 4) below it.
 
     Raises:
-        ValueError: no samples, or one that is not above 0.
+        ValueError: no samples, or one that is no duration.
     """
     if not samples_s.shape[-1]:
         message = f"samples have shape {samples_s.shape}; at least one of each is needed"
         raise ValueError(message)
-    if (samples_s <= 0).any():
-        message = f"samples must be seconds above 0; the smallest is {np.nanmin(samples_s):g}"
+    strange = (samples_s < _SHORTEST_S) | (samples_s > _LONGEST_S)
+    if strange.any():
+        message = (
+            f"samples must be seconds, {_SHORTEST_S:g} to {_LONGEST_S:g}, or NaN where there is "
+            f"none; one is {samples_s[strange][0]:g}"
+        )
         raise ValueError(message)
     lower = int(_QUARTILE * (samples_s.shape[-1] - 1))
     return np.log(np.partition(samples_s, lower, axis=-1)[..., lower])
+
+
+def checked_levels(levels: Floats) -> Floats:
+    """Log seconds as they are.
+
+    Raises:
+        ValueError: one is the logarithm of no duration.
+    """
+    strange = (levels < np.log(_SHORTEST_S)) | (levels > np.log(_LONGEST_S))
+    if strange.any():
+        message = (
+            f"levels must be logs of seconds, {_SHORTEST_S:g} to {_LONGEST_S:g}, or NaN where "
+            f"there is none; one is {levels[strange][0]:g}"
+        )
+        raise ValueError(message)
+    return levels
 
 
 def medians(values: Floats, axis: int) -> Floats:
@@ -171,7 +194,7 @@ class _Gathering:
                     "(rows, samples) of seconds is needed, or (rows,) of log seconds"
                 )
                 raise ValueError(message)
-            self.levels[side].append(level(found) if found.ndim > 1 else found)
+            self.levels[side].append(level(found) if found.ndim > 1 else checked_levels(found))
 
     def stacked(self, side: SideName) -> Floats:
         return np.stack(self.levels[side], axis=1)

@@ -18,7 +18,8 @@ class Rule:
         suspect_p: one-sided p below which the first look makes a case a suspect. Large, because a
             suspect costs time, not an alarm.
         suspect_shift: with a smaller estimate a case is no suspect.
-        suspect_share: so many of the cases may be suspects, the most suspicious ones.
+        suspect_share: of cases that look faster so many at most are looked at again; of those that
+            look slower as the whole suite does, too.
         suspect_floor: so many may always be.
         faster_p: as `suspect_p` for cases that look faster; smaller, because they never fail.
         variance_of_medians: of the difference of two medians over that of two means, squared sds

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gconvbench.gate.processes import Floats, Indices, Processes
     from gconvbench.gate.rule import Rule
 
-__all__ = ["Screen", "moderated", "screen"]
+__all__ = ["Screen", "Suspects", "moderated", "screen", "suspects"]
 
 _CLIP = 4.0
 """Residuals beyond so many robust sds are taken for these: one spike is not a case's noise."""
@@ -37,6 +37,15 @@ class Screen(NamedTuple):
     degrees: float
     p_slower: Floats
     p_faster: Floats
+
+
+class Suspects(NamedTuple):
+    """Rows that are looked at again, the most suspicious first, and those that are not."""
+
+    slower: Indices
+    faster: Indices
+    slower_left_out: Indices
+    faster_left_out: Indices
 
 
 def screen(found: Processes, common_rows: Indices | None, rule: Rule) -> Screen:
@@ -117,15 +126,37 @@ def _inverse_trigamma(x: float) -> float:
     return float(y)
 
 
-def suspects(found: Screen, cases: int, rule: Rule) -> tuple[Indices, Indices]:
-    """The cases that look slower, and those that look faster; the most suspicious first."""
+def suspects(found: Screen, cases: int, rule: Rule, within: Screen | None = None) -> Suspects:
+    """The cases that look slower, and those that look faster.
+
+    Of those that look faster a share of the cases is enough; of those that look slower, too, where
+    all are compared as they are because the suite moved: beyond that share only those are looked at
+    again that look slower than the suite.
+
+    Args:
+        found: the first look.
+        cases: how many of its rows are no anchors.
+        rule: the constants.
+        within: where the suite moved, the first look with what all have in common taken off.
+    """
     most = max(int(rule.suspect_share * cases), rule.suspect_floor)
-    return (
-        _most_suspicious(found.p_slower[:cases], found.shift[:cases], rule.suspect_p, most, rule),
-        _most_suspicious(found.p_faster[:cases], -found.shift[:cases], rule.faster_p, most, rule),
-    )
+    slower, faster = _slower(found, cases, rule), _faster(found, cases, rule)
+    left_out = slower[:0]
+    if within is not None:
+        beyond = slower[most:]
+        is_apart = np.isin(beyond, _slower(within, cases, rule))
+        slower, left_out = np.concatenate([slower[:most], beyond[is_apart]]), beyond[~is_apart]
+    return Suspects(slower, faster[:most], left_out, faster[most:])
 
 
-def _most_suspicious(p: Floats, shift: Floats, below: float, most: int, rule: Rule) -> Indices:
+def _slower(found: Screen, cases: int, rule: Rule) -> Indices:
+    return _most_suspicious(found.p_slower[:cases], found.shift[:cases], rule.suspect_p, rule)
+
+
+def _faster(found: Screen, cases: int, rule: Rule) -> Indices:
+    return _most_suspicious(found.p_faster[:cases], -found.shift[:cases], rule.faster_p, rule)
+
+
+def _most_suspicious(p: Floats, shift: Floats, below: float, rule: Rule) -> Indices:
     chosen: NDArray[np.intp] = np.flatnonzero((p < below) & (shift > np.log1p(rule.suspect_shift)))
-    return chosen[np.argsort(p[chosen], kind="stable")][:most]
+    return chosen[np.argsort(p[chosen], kind="stable")]

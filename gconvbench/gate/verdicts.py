@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["detectable", "verdicts"]
 
 _Z_95 = 1.96
+_BUDGET = "the budget did not suffice for more"
+_ENOUGH = "so many do that not all are looked at again"
 
 
 def verdicts(  # noqa: PLR0913 (all that is known)
@@ -31,10 +33,15 @@ def verdicts(  # noqa: PLR0913 (all that is known)
 ) -> tuple[CaseVerdict, ...]:
     """One per case: of suspects by fresh processes, of the others by the first look."""
     words = _words(first, screened, decided, problem, can_measure=can_measure)
-    if suite is not None and suite.confirmed and suite.ratio > 1:
-        for row in np.flatnonzero(screened.shift[: problem.cases] > np.log1p(problem.minimum)):
-            if words[row] == ("unchanged", "") and row not in decided.estimates:
-                words[row] = ("slower_with_suite", "")
+    is_slower = suite is not None and suite.confirmed and suite.ratio > 1
+    is_more = screened.shift[: problem.cases] > np.log1p(problem.minimum)
+    for row in np.flatnonzero(is_more).tolist():
+        if words[row] != ("unchanged", "") or row in decided.estimates:
+            continue
+        if is_slower:
+            words[row] = ("slower_with_suite", "")
+        elif row in decided.slower_left_out:
+            words[row] = ("not_reached", f"looks slower; {_ENOUGH}")
     half = _Z_95 * screened.standard_error
     ends = np.exp(np.stack([screened.shift, screened.shift - half, screened.shift + half], axis=1))
     sizes = np.stack([_counted(first.baseline), _counted(first.contender)], axis=1)
@@ -54,11 +61,11 @@ def _words(
     believed = -np.log(problem.rule.believed)
     if not can_measure:
         words = _screened_words(screened, problem, "stored data can only screen")
-    if decided.faster_not_reached:
-        first_look = _screened_words(screened, problem, "the budget did not suffice for more")
-    for row in decided.faster_not_reached:
-        is_sure = first_look[row][0] in {"faster", "implausibly_faster"}
-        words[row] = first_look[row] if is_sure else ("unchanged", "not looked at again")
+    for rows, why in ((decided.faster_not_reached, _BUDGET), (decided.faster_left_out, _ENOUGH)):
+        first_look = _screened_words(screened, problem, why) if rows else []
+        for row in rows:
+            is_sure = first_look[row][0] in {"faster", "implausibly_faster"}
+            words[row] = first_look[row] if is_sure else ("unchanged", "not looked at again")
     for row in decided.slower:
         words[row] = ("slower", "")
     for row in decided.faster:

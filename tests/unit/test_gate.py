@@ -99,6 +99,32 @@ def test_a_case_that_is_slower_with_the_suite_and_not_looked_at_alone_has_a_word
     assert counts["slower"] <= 20  # a third at most is looked at again
 
 
+def test_a_third_that_is_slower_already_hides_no_other() -> None:
+    machine = Machine(60, dict.fromkeys(range(25), 0.3) | {59: 0.08})
+    assert words(machine, 60) == dict.fromkeys([*range(25), 59], "slower")
+
+
+def test_many_that_are_faster_hide_no_speedup_beyond_belief() -> None:
+    machine = Machine(60, dict.fromkeys(range(25), -0.3) | {59: -0.7})
+    assert words(machine, 60)[59] == "implausibly_faster"
+
+
+def test_suspects_beyond_those_looked_at_again_are_not_called_unchanged() -> None:
+    """The suite looked slower at first, and its controls do not say so again."""
+    machine = Machine(60, dict.fromkeys(range(60), 0.05))
+
+    def measure(side: SideName, rows: Indices) -> Floats:
+        is_first = len(machine.started) < 10
+        return machine(side if is_first else "baseline", rows)
+
+    found = judge_sides(measure, 60, pairs=5)
+    assert found.suite is not None
+    assert found.suite.confirmed is False
+    assert Counter(case.word for case in found.cases) == {"unchanged": 20, "not_reached": 40}
+    (why,) = {case.why for case in found.cases if case.word == "not_reached"}
+    assert why == "looks slower; so many do that not all are looked at again"
+
+
 def test_moved_anchors_mean_that_the_machine_moved() -> None:
     moved = dict.fromkeys(range(60, 68), 0.1)
     assert judge_sides(Machine(68, moved), 60, pairs=5, anchors=8).machine_moved
@@ -182,7 +208,9 @@ def test_different_numbers_of_rows_are_refused() -> None:
         (np.zeros(5), r"a side has shape \(5,\); \(cases, processes, samples\) of seconds"),
         (np.zeros((0, 5)), r"a side has shape \(0, 5\)"),
         (np.zeros((3, 5, 0)), r"a side has shape \(3, 5, 0\)"),
-        (np.zeros((3, 5, 7)), "samples must be seconds above 0; the smallest is 0"),
+        (np.full((3, 5, 7), np.inf), "samples must be seconds, .*; one is inf"),
+        (np.full((3, 5), -np.inf), "levels must be logs of seconds, .*; one is -inf"),
+        (np.zeros((3, 5, 7)), "samples must be seconds, 1e-15 to 1e"),
     ],
 )
 def test_what_is_no_side_is_refused(baseline: Floats, words: str) -> None:
