@@ -24,8 +24,9 @@ _SMALLEST_STEP_SIGMAS = 0.5
 """Thousands of runs make the smallest wave significant; one within the noise is nobody's news."""
 _LARGEST_P = 1e-4
 """A history of 200 runs offers 200 places, a sweep hundreds of histories."""
-_FEWEST_FOR_OWN_SPREAD = 8
+_FEWEST_FOR_OWN_SPREAD = 12
 _SMALLEST_SHARE = 0.5
+_LARGEST_EXACT = 20
 
 
 class Step(NamedTuple):
@@ -51,7 +52,7 @@ def step_between(before: Values, after: Values, sigma: float, memory: float = 1.
     """The difference of two levels' 20 %-trimmed means, with its interval and p.
 
     Yuen (1974), *The Two-Sample Trimmed t for Unequal Population Variances*. A level of fewer than
-    eight values has no spread of its own to speak of; then both share one, never below sigma.
+    twelve values has no spread of its own to speak of; then both share one, never below sigma.
 
     Args:
         before: (m,).
@@ -104,8 +105,8 @@ def clear_starts(values: Values, starts: Sequence[int], sigma: float) -> list[in
 def rank_p(raw: Values, starts: Sequence[int], changes: Sequence[float]) -> list[float]:
     """At each start, how often chance alone puts the level after so far to one side of that before.
 
-    The one-sided Mann-Whitney test of the values as measured, spikes and all, exact for levels of
-    up to eight. No shape of the noise deceives it: where a fifth of all runs is slow, three slow
+    The one-sided Mann-Whitney test of the values as measured, spikes and all, exact where
+    either level has up to twenty. No shape of the noise deceives it: where a fifth of all runs is slow, three slow
     ones in a row are no new level.
 
     Args:
@@ -119,11 +120,7 @@ def rank_p(raw: Values, starts: Sequence[int], changes: Sequence[float]) -> list
     found: list[float] = []
     for low, start, high, change in zip(edges, edges[1:], edges[2:], changes, strict=False):
         side: Literal["greater", "less"] = "greater" if change > 0 else "less"
-        found.append(
-            float(
-                mannwhitneyu(
-                    raw[start:high].tolist(), raw[low:start].tolist(), alternative=side
-                ).pvalue
-            )
-        )
+        sides = (raw[start:high].tolist(), raw[low:start].tolist())
+        method = "exact" if min(map(len, sides)) <= _LARGEST_EXACT else "asymptotic"
+        found.append(float(mannwhitneyu(*sides, alternative=side, method=method).pvalue))
     return found
