@@ -106,7 +106,7 @@ def rank_p(raw: Values, starts: Sequence[int], changes: Sequence[float]) -> list
     """At each start, how often chance alone puts the level after so far to one side of that before.
 
     The one-sided Mann-Whitney test of the values as measured, spikes and all, exact where
-    either level has up to twenty. No shape of the noise deceives it: where a fifth of all runs is slow, three slow
+    either level has up to twenty and no values are equal. No shape of the noise deceives it: where a fifth of all runs is slow, three slow
     ones in a row are no new level.
 
     Args:
@@ -121,6 +121,8 @@ def rank_p(raw: Values, starts: Sequence[int], changes: Sequence[float]) -> list
     for low, start, high, change in zip(edges, edges[1:], edges[2:], changes, strict=False):
         side: Literal["greater", "less"] = "greater" if change > 0 else "less"
         sides = (raw[start:high].tolist(), raw[low:start].tolist())
-        method = "exact" if min(map(len, sides)) <= _LARGEST_EXACT else "asymptotic"
+        has_ties = len({*sides[0], *sides[1]}) < high - low
+        is_short = min(map(len, sides)) <= _LARGEST_EXACT
+        method = "exact" if is_short and not has_ties else "asymptotic"
         found.append(float(mannwhitneyu(*sides, alternative=side, method=method).pvalue))
     return found
