@@ -105,24 +105,27 @@ def clear_starts(values: Values, starts: Sequence[int], sigma: float) -> list[in
 def rank_p(raw: Values, starts: Sequence[int], changes: Sequence[float]) -> list[float]:
     """At each start, how often chance alone puts the level after so far to one side of that before.
 
-    The one-sided Mann-Whitney test of the values as measured, spikes and all, exact where
-    either level has up to twenty and no values are equal. No shape of the noise deceives it: where a fifth of all runs is slow, three slow
-    ones in a row are no new level.
+    The one-sided Mann-Whitney test of the values as measured, spikes and all, exact where either
+    level has up to twenty and no values are equal. No shape of the noise deceives it: where a fifth
+    of all runs is slow, three slow ones in a row are no new level.
 
     Args:
         raw: (n,).
         starts: of levels.
         changes: at each start, which side by its sign.
     """
+    edges = [0, *starts, len(raw)]
+    return [
+        _larger_p(*((after, before) if change > 0 else (before, after)))
+        for low, start, high, change in zip(edges, edges[1:], edges[2:], changes, strict=False)
+        for before, after in [(raw[low:start].tolist(), raw[start:high].tolist())]
+    ]
+
+
+def _larger_p(larger: list[float], smaller: list[float]) -> float:
     from scipy.stats import mannwhitneyu  # noqa: PLC0415 (slow to import)
 
-    edges = [0, *starts, len(raw)]
-    found: list[float] = []
-    for low, start, high, change in zip(edges, edges[1:], edges[2:], changes, strict=False):
-        side: Literal["greater", "less"] = "greater" if change > 0 else "less"
-        sides = (raw[start:high].tolist(), raw[low:start].tolist())
-        has_ties = len({*sides[0], *sides[1]}) < high - low
-        is_short = min(map(len, sides)) <= _LARGEST_EXACT
-        method = "exact" if is_short and not has_ties else "asymptotic"
-        found.append(float(mannwhitneyu(*sides, alternative=side, method=method).pvalue))
-    return found
+    has_ties = len({*larger, *smaller}) < len(larger) + len(smaller)
+    is_short = min(len(larger), len(smaller)) <= _LARGEST_EXACT
+    method: Literal["exact", "asymptotic"] = "exact" if is_short and not has_ties else "asymptotic"
+    return float(mannwhitneyu(larger, smaller, alternative="greater", method=method).pvalue)
