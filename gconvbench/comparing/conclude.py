@@ -79,7 +79,7 @@ def _job_verdict(
     pair = row.pair
     kind, detail = pair.kind, pair.detail
     if not kind or (kind == "new" and _failure(contender)):
-        kind, detail = _measured_kind(judged, baseline, contender)
+        kind, detail = _measured_kind(pair, judged, baseline, contender)
     if kind == "new" and contender and not detail:
         detail = "it is right, and there is nothing to compare it with"
     other = pair.baseline.implementation if pair.baseline else ""
@@ -101,20 +101,35 @@ def _job_verdict(
 
 
 def _measured_kind(
+    pair: Pair,
     judged: tuple[CaseVerdict, float] | None,
     baseline: Sequence[Record],
     contender: Sequence[Record],
 ) -> tuple[str, str]:
-    """How a pair ended that both sides were to measure."""
-    if failed := _failure(contender):
-        is_nan = failed.outcome == "wrong" and _is_not_finite(failed)
-        kind = "not_finite" if is_nan else str(failed.outcome)
-        return ("missing" if kind == "unsupported" else kind), failed.detail
-    if failed := _failure(baseline):
-        return "no_baseline", f"the baseline {failed.outcome}: {failed.detail}"
+    """How a pair ended that was to be measured."""
+    was, now = _failure(baseline), _failure(contender)
+    if now:
+        return _failed_kind(pair, now, was)
+    if was and was.outcome == "unsupported":
+        return "new", f"unsupported by the baseline: {was.detail}"
+    if was:
+        return "no_baseline", f"the baseline {was.outcome}: {was.detail}"
     if judged is None or judged[0].word == "missing":
         return "not_reached", "fewer than two processes of a side had a turn"
     return judged[0].word, judged[0].why
+
+
+def _failed_kind(pair: Pair, now: Record, was: Record | None) -> tuple[str, str]:
+    """Why the contender has no time.
+
+    What comes from outside says only within its own jobs that it does not support a case.
+    """
+    if now.outcome == "unsupported":
+        if pair.baseline is None or (was and was.outcome == "unsupported"):
+            return "unsupported", now.detail
+        return "missing", f"unsupported now: {now.detail}"
+    is_nan = now.outcome == "wrong" and _is_not_finite(now)
+    return ("not_finite" if is_nan else now.outcome), now.detail
 
 
 def _failure(records: Iterable[Record]) -> Record | None:

@@ -81,6 +81,7 @@ FINDING_KINDS: dict[str, Kind] = {
         "incomparable", ExitCode.NOT_COMPARABLE, "work beside the code under test changed, too"
     ),
     "no_baseline": Kind("missing", ExitCode.NOT_MEASURED, "there is nothing to compare with"),
+    "unusable": Kind("missing", ExitCode.NOT_MEASURED, "a new implementation that cannot be used"),
     "empty": Kind("missing", ExitCode.NOT_MEASURED, "nothing could be measured on both sides"),
     "suite_slower": Kind("slower", ExitCode.SLOWER, "the whole suite is slower"),
     "too_noisy": Kind("uncertain", ExitCode.UNCERTAIN, "too many processes had to be refused"),

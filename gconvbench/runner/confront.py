@@ -15,7 +15,7 @@ from gconvbench.runner.meeting import Meeting
 from gconvbench.runner.slots import Asked, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from gconvbench.gate.processes import SideName
     from gconvbench.runner.question import Question, QuestionSide
@@ -60,7 +60,9 @@ def confront(question: Question, *, tell: Callable[[str], object] = str) -> Comp
     judgement = judge_sides(
         session.measure, len(meeting.rows), pairs=question.pairs, **meeting.how(session)
     )
-    return meeting.conclude(judgement, session, findings=unusable(asked))
+    known = {one.name for one in asked["baseline"].ready.implementations}
+    findings = unusable(asked, question.contender.words, known)
+    return meeting.conclude(judgement, session, findings=findings)
 
 
 def _ask(name: SideName, question: Question) -> Asked:
@@ -100,17 +102,35 @@ def refuse_unknown(
         raise UsageError(message)
 
 
-def unusable(asked: Mapping[SideName, Asked]) -> list[Finding]:
-    """A warning for each implementation that has a problem on every side: nothing measures it."""
-    by_side = [
-        {one.name: one.problem for one in found.ready.implementations if one.problem}
-        for found in asked.values()
-    ]
-    names = sorted(set.intersection(*map(set, by_side)))
-    return [
-        Finding("soft_difference", f"{name} was not measured: {by_side[-1][name]}")
-        for name in names
-    ]
+def unusable(
+    asked: Mapping[SideName, Asked], words: Sequence[str], known: Container[str]
+) -> list[Finding]:
+    """What becomes of the contender's implementations that cannot be used and no pair tells of.
+
+    One that has the same fate in the baseline is a warning. One that the baseline does not know is
+    new, and nothing shows that it is right.
+
+    Args:
+        asked: what the sides have.
+        words: which implementations are asked for.
+        known: names that the baseline has, usable or not.
+    """
+    problems = {
+        name: {one.name: one.problem for one in found.ready.implementations if one.problem}
+        for name, found in asked.items()
+    }
+    before = problems.get("baseline", {})
+    findings = []
+    for name, problem in sorted(problems["contender"].items()):
+        if name in before:
+            findings.append(Finding("soft_difference", f"{name} was not measured: {problem}"))
+        elif name not in known and any(_is_meant(name, word) for word in words):
+            findings.append(Finding("unusable", f"{name}: {problem}"))
+    return findings
+
+
+def _is_meant(name: str, word: str) -> bool:
+    return word in {ALL, DEFAULT} or fnmatch.fnmatchcase(name, word)
 
 
 def _under_test(asked: Mapping[SideName, Asked]) -> dict[SideName, Asked]:

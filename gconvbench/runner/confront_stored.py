@@ -79,7 +79,8 @@ def confront_stored(
         None if stored.why_not else session.measure,
         **meeting.how(session),
     )
-    findings = [*left_out, *unusable(asked)]
+    known = {job.implementation for job in records}
+    findings = [*left_out, *unusable(asked, of_contender.words, known)]
     if stored.why_not:
         findings.append(Finding("only_screened", stored.why_not))
     return meeting.conclude(judgement, session, baseline=records, findings=findings)

@@ -95,16 +95,20 @@ class Session:
         self.budget = budget
         self._tell = tell
         self._settled: set[int] = set()
+        self._unsupported: set[int] = set()
         self._announced = -1
         self.records: dict[SideName, dict[Job, list[Record]]] = {"baseline": {}, "contender": {}}
 
     def measure(self, side: SideName, rows: Indices) -> Floats:
         """One fresh process: log seconds per row, shape (rows,); NaN is not measured.
 
-        A row whose job did not end as a measurement, on either side, is not asked for again.
+        A row whose job did not end as a measurement, on either side, is not asked for again; where
+        one side does not support it, the other is asked once.
         """
         asked = [int(row) for row in rows if row < len(self._rows)]
-        jobs = list(dict.fromkeys(self._job(side, row) for row in asked if self._is_open(row)))
+        jobs = list(
+            dict.fromkeys(self._job(side, row) for row in asked if self._is_open(side, row))
+        )
         wants_anchors = len(asked) < len(rows)
         measured = self._sides[side]
         self._announce(len(jobs))
@@ -137,7 +141,9 @@ class Session:
         assert job is not None  # noqa: S101 (only pairs of two are measured)
         return job
 
-    def _is_open(self, row: int) -> bool:
+    def _is_open(self, side: SideName, row: int) -> bool:
+        if row in self._unsupported:
+            return self._job(side, row) not in self.records[side]
         return row not in self._settled
 
     def _keep(self, side: SideName, slot: Slot, asked: Sequence[int]) -> None:
@@ -145,8 +151,10 @@ class Session:
             self.records[side].setdefault(job, []).append(record)
         for row in asked:
             record = slot.records.get(self._job(side, row))  # type: ignore[assignment]
-            if record is not None and record.outcome not in MEASURED_OUTCOMES:
-                self._settled.add(row)
+            if record is None or record.outcome in MEASURED_OUTCOMES:
+                continue
+            of_rows = self._unsupported if record.outcome == "unsupported" else self._settled
+            of_rows.add(row)
 
     def _level(self, side: SideName, row: int, slot: Slot) -> float:
         samples_s: Sequence[float] = ()

@@ -367,6 +367,51 @@ def test_what_one_side_knows_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert kinds(found) == {"new": 1, "unchanged": 30}
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "code"),
+    [
+        (True, True, "unsupported", ExitCode.FINE),
+        (True, False, "new", ExitCode.FINE),
+        (False, True, "missing", ExitCode.NOT_MEASURED),
+    ],
+)
+def test_what_a_job_says_that_it_does_not_support(
+    monkeypatch: pytest.MonkeyPatch, kind: str, code: ExitCode, *, before: bool, after: bool
+) -> None:
+    """What comes from outside is asked within its own jobs, so that the answer is a record."""
+    sides = [{"outcomes": {FIRST: "unsupported"} if yes else {}} for yes in (before, after)]
+    found = found_of(monkeypatch, *sides)
+    assert kinds(found) == {kind: 1, "unchanged": 29}
+    assert found.exit_code == code
+
+
+def test_what_is_new_and_does_not_support_a_case_is_not_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = found_of(monkeypatch, contender={"jobs": [*ALL, NEW], "outcomes": {NEW: "unsupported"}})
+    assert kinds(found) == {"unsupported": 1, "unchanged": 30}
+
+
+@pytest.mark.parametrize("words", [("default",), ("all",), ("*n*",)])
+def test_what_is_new_and_cannot_be_used_fails(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    problems = {"broken": "no module named broken"}
+    found = found_of(monkeypatch, {"words": words}, {"words": words, "problems": problems})
+    assert [(finding.kind, finding.detail) for finding in found.findings] == [
+        ("unusable", "broken: no module named broken")
+    ]
+    assert found.exit_code == ExitCode.NOT_MEASURED
+
+
+def test_what_is_new_and_cannot_be_used_and_was_not_asked_for_is_nobodys_business(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words, problems = ("native",), {"broken": "no module named broken"}
+    found = found_of(monkeypatch, {"words": words}, {"words": words, "problems": problems})
+    assert (found.findings, found.exit_code) == ((), ExitCode.FINE)
+
+
 def test_what_can_be_used_on_neither_side_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = {"broken": "no module named broken"}
     found = found_of(monkeypatch, baseline={"problems": problems}, contender={"problems": problems})
