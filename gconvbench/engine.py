@@ -64,6 +64,9 @@ _DECIMALS = 12
 """Samples are stored to the picosecond."""
 
 
+_INSTALLED = {"site-packages", "dist-packages"}
+
+
 class Engine:
     """Answers requests; everything it knows of the run came with `SetUp`.
 
@@ -273,10 +276,13 @@ def _descriptions(table: Table, code: str) -> tuple[Description, ...]:
 
 
 def _lies_in(code: str, implementation: Implementation) -> bool:
-    """Whether the module of its class is a file of the checkout."""
+    """Whether the module of its class is the checkout's own, not of an environment in it."""
     module = sys.modules.get(type(implementation).__module__)
     file = getattr(module, "__file__", None)
-    return bool(code and file) and Path(str(file)).resolve().is_relative_to(Path(code).resolve())
+    if not code or not file:
+        return False
+    path, top = Path(str(file)).resolve(), Path(code).resolve()
+    return path.is_relative_to(top) and not _INSTALLED & set(path.relative_to(top).parts)
 
 
 def start_engine(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gconvbench.errors import UsageError
 from gconvbench.records import Header, Record
+from gconvbench.runner.checkout import package_of, top_if_any
 from gconvbench.runner.order import jobs_of
 from gconvbench.runner.schedule import with_sampling_cap
 from gconvbench.store import RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from gconvbench.protocol import Ready
+    from gconvbench.protocol import Description, Ready
     from gconvbench.records import Job, Method, Plan
     from gconvbench.runner.process import WorkerProcess
 
@@ -30,9 +32,10 @@ def begin_run(
     With a budget the worker learns now how long it may take samples of each job.
 
     Raises:
-        UsageError: nothing of the plan can be done.
+        UsageError: nothing of the plan can be done, or the code is not that of the commit.
         NotMeasuredError: the file cannot be written.
     """
+    _refuse_copies(plan, worker.ready.implementations)
     jobs = jobs_of(plan)
     unsupported = unsupported_records(jobs, worker.explain(jobs))
     if method.budget_s is not None:
@@ -43,6 +46,30 @@ def begin_run(
     for record in unsupported:
         writer.append(record)
     return writer
+
+
+def _refuse_copies(plan: Plan, known: Sequence[Description]) -> None:
+    """The commit that a run stores is to be that of the code that it measures.
+
+    Raises:
+        UsageError: an implementation of this checkout would be measured as it was installed.
+    """
+    top = top_if_any(Path.cwd())
+    own = _plain_name(package_of(top)) if top else ""
+    for one in known:
+        is_own = bool(own) and _plain_name(one.source) == own
+        if is_own and one.name in plan.implementations and not one.is_under_test:
+            message = (
+                f"implementation {one.name!r} of this checkout was imported from where it is "
+                "installed, so that its commit says nothing of what would be measured; "
+                "python -m pip install --editable ., or put its folder on PYTHONPATH"
+            )
+            raise UsageError(message)
+
+
+def _plain_name(distribution: str) -> str:
+    """Of names that are one to pip (PEP 503) the usual one."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def unsupported_records(jobs: Sequence[Job], reasons: Sequence[str | None]) -> list[Record]:

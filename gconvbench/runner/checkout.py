@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,9 @@ __all__ = [
     "file_at",
     "is_ancestor",
     "is_dirty",
+    "package_of",
     "resolve",
+    "top_if_any",
     "top_of",
 ]
 
@@ -59,6 +62,24 @@ def top_of(folder: Path) -> Path:
     except _GitError:
         message = f"{str(folder)!r} is in no git repository; a baseline commit needs one, or give "
         raise UsageError(message + "--baseline-python, --baseline-set or a stored run") from None
+
+
+def top_if_any(folder: Path) -> Path | None:
+    """The working tree that a folder lies in, or None."""
+    try:
+        return top_of(folder)
+    except UsageError:
+        return None
+
+
+def package_of(top: Path) -> str:
+    """The name of the package in a working tree, by its `pyproject.toml`; empty without one."""
+    try:
+        project = tomllib.loads((top / "pyproject.toml").read_text("utf-8")).get("project")
+    except (OSError, ValueError):  # not TOML, not text: nothing that could be installed
+        return ""
+    name = project.get("name") if isinstance(project, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def resolve(repository: Path, reference: str) -> str:

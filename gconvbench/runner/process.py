@@ -30,6 +30,7 @@ from gconvbench.protocol import (
     SetUp,
     Support,
 )
+from gconvbench.runner.checkout import top_if_any
 
 if TYPE_CHECKING:
     from gconvbench.protocol import Request
@@ -195,7 +196,7 @@ class WorkerProcess:
 
     def _request(self, method: Method) -> SetUp:
         if self._side is None:
-            return SetUp(self._device, method)
+            return SetUp(self._device, method, code=str(top_if_any(Path.cwd()) or ""))
         code = str(self._side.code) if self._side.code else ""
         return SetUp(self._device, method, dict(self._side.switches), code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,48 @@ def test_what_is_installed_elsewhere_is_not_under_test(
     side = Side(what="empty", code=empty)
     assert not described(side, "ours").is_under_test
     assert not described(side, "native").is_under_test
+
+
+def test_an_environment_in_a_checkout_is_not_under_test(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit("ours")
+    installed = repository.folder / ".venv" / "lib" / "site-packages"
+    shutil.copytree(repository.folder / "src", installed)
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    side = Side(what="theirs", code=repository.folder, code_paths=("nowhere",))
+    assert not described(side, "ours").is_under_test
+
+
+def test_a_run_of_a_copy_is_refused_as_its_commit_is_not_that_of_the_checkout(
+    repository: Repository, tmp_path: Path
+) -> None:
+    project = repository.folder / "pyproject.toml"
+    project.write_text(PROJECT.format(entries='ours = "ours_package:Ours"'))
+    repository.commit("ours")
+    installed = tmp_path / "installed" / "site-packages"
+    shutil.copytree(repository.folder / "src", installed)
+    (repository.folder / "src" / "ours-1.0.dist-info").rename(tmp_path / "dist-info")
+    done = [
+        subprocess.run(
+            [sys.executable, "-m", "gconvbench", "run", "--device", "cpu", "-a", "groups=2",
+             "-a", "channels=4", "-a", "size=4", "--implementation", name, "--rounds", "1",
+             "--check-only", "--results", str(tmp_path / "results")],
+            cwd=repository.folder, capture_output=True, text=True, check=False,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([*folders, str(ROOT)])},
+        )
+        for name, folders in [
+            ("ours", [str(installed)]),
+            ("native", [str(installed)]),
+            ("ours", [str(repository.folder / "src"), str(installed)]),
+        ]
+    ]  # fmt: skip
+    assert [one.returncode for one in done] == [2, 0, 0], done
+    assert done[0].stderr.endswith(
+        "implementation 'ours' of this checkout was imported from where it is installed, so that "
+        "its commit says nothing of what would be measured; python -m pip install --editable ., or "
+        "put its folder on PYTHONPATH\n"
+    )
 
 
 def test_a_checkout_of_gconvbench_gives_its_implementations_and_nothing_else(
