@@ -78,14 +78,15 @@ def _kernels(found: list[str]) -> Iterator[None]:
 @contextmanager
 def _printed(found: list[bytes]) -> Iterator[None]:
     """The lines that oneDNN writes to standard output meanwhile; all others are passed on."""
-    print(end="", flush=True)
-    kept = os.dup(_STDOUT)
+    os.fstat(_STDOUT)  # there is one
     with tempfile.TemporaryFile() as file:
+        _flush()
+        kept = os.dup(_STDOUT)
         os.dup2(file.fileno(), _STDOUT)
         try:
             yield
         finally:
-            print(end="", flush=True)
+            _flush()
             os.dup2(kept, _STDOUT)
             os.close(kept)
             file.seek(0)
@@ -93,6 +94,11 @@ def _printed(found: list[bytes]) -> Iterator[None]:
             with open(_STDOUT, "wb", closefd=False) as out:
                 out.writelines(line for line in lines if not line.startswith(_VERBOSE))
             found += (line for line in lines if line.startswith(_VERBOSE))
+
+
+def _flush() -> None:
+    with suppress(ValueError):  # Python's side of it may be closed
+        print(end="", flush=True)
 
 
 def _kernel(line: bytes) -> str:

@@ -27,9 +27,11 @@ from gconvbench.errors import ExitCode, NotMeasuredError, UsageError
 from gconvbench.planning import default_device, gate_method
 from gconvbench.records import Comparison, Finding, SideFacts
 from gconvbench.report.comparison import (
+    OUTPUTS,
     encode_comparison,
     github,
     print_comparison,
+    remove_outputs,
     write_outputs,
 )
 from gconvbench.report.console import make_console
@@ -77,7 +79,12 @@ def gate(  # noqa: PLR0913 (one argument per option)
     """
     try:
         found = _found(options, sides, results)
-    except KeyboardInterrupt:
+    except UsageError:
+        raise
+    except BaseException as error:
+        remove_outputs(output)  # else accept would take an earlier gate's for this one's
+        if not isinstance(error, KeyboardInterrupt):
+            raise
         _tell(f"stopped before a verdict; what was measured until then is under {results / 'runs'}")
         raise
     found = msgspec.structs.replace(found, selection=tuple(selection), fail_on=options.fail_on)
@@ -89,24 +96,28 @@ def gate(  # noqa: PLR0913 (one argument per option)
 
 
 def conclude(found: Comparison, *, output: Path | None, json: bool) -> ExitCode:
-    """Print and write a comparison in every form that is wanted here; returns the exit code.
+    """Write and print a comparison in every form that is wanted here; returns the exit code.
 
     What cannot be written costs neither the verdict nor its exit code; where that is none, it is 5.
     """
+    target, written = github(os.environ), output is not None
+    try:
+        with tolerate_closed_pipe(sys.stderr):
+            write_outputs(found, folder=output, summary=target.summary, annotate=target.annotate)
+    except OSError as error:
+        lost = f"{error.filename or output} cannot be written: {error.strerror}"
+        written = False
+        _tell(lost)
+        if found.exit_code == ExitCode.FINE:
+            findings = (*found.findings, Finding("not_written", lost))
+            found = msgspec.structs.replace(found, findings=findings)
     with tolerate_closed_pipe():
         if json:
             print(encode_comparison(found).decode())
         else:
             print_comparison(found, make_console(sys.stdout))
-    target = github(os.environ)
-    try:
-        with tolerate_closed_pipe(sys.stderr):
-            write_outputs(found, folder=output, summary=target.summary, annotate=target.annotate)
-    except OSError as error:
-        _tell(f"{error.filename or output} cannot be written: {error.strerror}")
-        return found.exit_code or ExitCode.NOT_MEASURED
-    if output is not None:
-        _tell(f"written to {output}: comparison.json, comparison.md, junit.xml")
+    if written:
+        _tell(f"written to {output}: {', '.join(OUTPUTS)}")
     return found.exit_code
 
 

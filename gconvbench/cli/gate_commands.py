@@ -131,9 +131,11 @@ def gate(
     crashed or not believed, 6 wrong results.
     """
     from gconvbench.cli import gate as gating
+    from gconvbench.cli.gate_earlier import refuse_subfolder
     from gconvbench.cli.gate_sides import SideOptions
     from gconvbench.gate_options import read_gate_options
 
+    refuse_subfolder(config)
     options = read_gate_options(config, Path.cwd()).overridden(
         {
             "baseline": baseline,

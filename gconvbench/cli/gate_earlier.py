@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,14 @@ from gconvbench.gate_options import (
     read_gate_options,
 )
 from gconvbench.planning import split_words
+from gconvbench.runner.checkout import top_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gconvbench.cli.selection import Selection
 
-__all__ = ["Earlier", "select_for"]
+__all__ = ["Earlier", "refuse_subfolder", "select_for"]
 
 _USUAL = GateOptions()
 
@@ -41,6 +43,32 @@ def select_for(options: GateOptions) -> Selection:
         axes=options.axes,
         device=options.device,
     )
+
+
+def refuse_subfolder(config: Path | None) -> None:
+    """Below its configuration a gate would measure something else, and nobody be told.
+
+    Args:
+        config: the file of options that was given; None for `pyproject.toml`.
+
+    Raises:
+        UsageError: there is no configuration here, but one at the top of the repository.
+    """
+    here = Path.cwd()
+    top = top_if_any(here) if config is None else None
+    if top is None or _says_something(here):
+        return
+    if _says_something(top):
+        file = os.path.relpath(top / PYPROJECT, here)
+        message = (
+            f"the gate's configuration is in {file}, not here; begin where it is, or name one "
+            f"with --config"
+        )
+        raise UsageError(message)
+
+
+def _says_something(folder: Path) -> bool:
+    return read_earlier_options(folder / PYPROJECT, PYPROJECT) != (None, ())
 
 
 class Earlier:

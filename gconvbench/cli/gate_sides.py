@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import os
 import sys
@@ -144,10 +145,24 @@ def open_sides(
         "implementation": _implementations,
     }
     if sides.kinds:
-        yield makers[sides.kinds[0]](sides, chosen)
+        found = makers[sides.kinds[0]](sides, chosen)
+        _refuse_one_side_twice(found)
+        yield found
         return
     with _commits(options, chosen, commit, sides.config) as found:
         yield found
+
+
+def _refuse_one_side_twice(sides: Sides) -> None:
+    one, other = sides.baseline, sides.contender
+    if sides.implementations:
+        is_same = len(set(sides.implementations)) == 1
+    else:
+        without_words = [dataclasses.replace(each.side, what="") for each in (one, other)]
+        is_same = without_words[0] == without_words[1] and one.method == other.method
+    if is_same:
+        message = f"both sides are {one.side.what or one.side.python!r}; say in what they differ"
+        raise UsageError(message)
 
 
 def this_side_alone(chosen: Chosen) -> Sides:
@@ -192,8 +207,11 @@ def _commits(
     else:
         baseline = default_baseline(repository)
     code_paths = options.code_paths or CODE_PATHS
-    head = resolve(repository, "HEAD")
-    state = "working tree at" if is_dirty(repository) else "commit"
+    head, is_changed = resolve(repository, "HEAD"), is_dirty(repository)
+    if baseline.commit == head and not is_changed and commit is None:
+        message = f"both sides are commit {head[:10]}; name an earlier one with --baseline"
+        raise UsageError(message)
+    state = "working tree at" if is_changed else "commit"
     contender = Side(what=f"{state} {head[:10]}", code=repository, code_paths=code_paths)
     with checkout(repository, baseline.commit, build=options.build) as tree:
         older = Side(what=f"commit {baseline.commit[:10]}", code=tree, code_paths=code_paths)

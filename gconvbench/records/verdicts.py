@@ -83,6 +83,7 @@ FINDING_KINDS: dict[str, Kind] = {
     "no_baseline": Kind("missing", ExitCode.NOT_MEASURED, "there is nothing to compare with"),
     "unusable": Kind("missing", ExitCode.NOT_MEASURED, "a new implementation that cannot be used"),
     "empty": Kind("missing", ExitCode.NOT_MEASURED, "nothing could be measured on both sides"),
+    "not_written": Kind("missing", ExitCode.NOT_MEASURED, "what was found could not be written"),
     "suite_slower": Kind("slower", ExitCode.SLOWER, "the whole suite is slower"),
     "too_noisy": Kind("uncertain", ExitCode.UNCERTAIN, "too many processes had to be refused"),
     "not_built": Kind("uncertain", ExitCode.UNCERTAIN, "the baseline could not be built"),

@@ -19,6 +19,7 @@ from tests.functional.repository import Repository
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / "docs" / "ci" / "gconvbench.yml"
 PAGE = ROOT / "docs" / "ci" / "README.md"
+IGNORED = re.findall(r"`([\w-]+/)`", PAGE.read_text().partition("Let git ignore")[2].split(".")[0])
 OPTIONS = """
 [tool.gconvbench.gate]
 axes = ["groups=2", "channels=8", "size=8"]
@@ -123,7 +124,7 @@ class Runner:
 def runner(tmp_path: Path) -> Runner:
     repository = Repository(tmp_path / "theirs")
     (repository.folder / "pyproject.toml").write_text(OPTIONS)
-    (repository.folder / ".gitignore").write_text("gconvbench-*\n")
+    (repository.folder / ".gitignore").write_text("\n".join(IGNORED))
     repository.commit("as it was")
     repository.git("checkout", "--quiet", "-b", "topic")
     return Runner(repository, tmp_path)
@@ -224,6 +225,21 @@ def test_a_commit_that_a_person_mistypes_is_refused(runner: Runner) -> None:
     runner.environment["GIVEN"] = "nosuch"
     assert runner.run(is_push=True)["Did it get slower?"] == 128
     assert "baseline" not in runner.printed
+
+
+def test_main_itself_is_no_baseline_whatever_it_is_called(runner: Runner) -> None:
+    runner.environment["GIVEN"] = "main"
+    assert runner.run(is_push=True)["Did it get slower?"] == 2
+    assert "::error::the baseline main is what is to be compared" in runner.printed
+    assert not runner.passed.exists()
+
+
+def test_without_saying_what_to_install_the_workflow_stops(runner: Runner) -> None:
+    runner.environment["GCONVBENCH"] = yaml.safe_load(WORKFLOW.read_text())["jobs"]["gate"]["env"][
+        "GCONVBENCH"
+    ]
+    assert runner.run(is_push=True)["Install"] != 0
+    assert "says what to install" in runner.printed
 
 
 def test_a_pull_request_and_a_new_branch_have_the_usual_baseline(runner: Runner) -> None:

@@ -6,6 +6,7 @@ for real by the workflow of `tests/functional/test_ci.py`.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -68,6 +69,9 @@ def branch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("--baseline nosuch", "baseline commit 'nosuch' is not known; allowed: main, topic"),
         ("--baseline main --baseline-set threads=2", "exclude each other"),
+        ("--baseline topic", "both sides are commit"),
+        ("--baseline-set threads=2 --contender-set threads=2", "both sides are 'threads=2'; say"),
+        ("--baseline-implementation ours --contender-implementation ours", "both sides are 'ours'"),
         ("--baseline-set threds=1", "did you mean 'threads'?"),
         ("--contender-implementation ours", "belong together"),
         ("--fail-on speed", "fail_on 'speed' is not known"),
@@ -101,6 +105,19 @@ def test_a_file_of_accepted_changes_outside_the_repository_is_refused(
     )  # fmt: skip
     assert done.returncode == 2
     assert "lies outside the repository" in done.stderr.splitlines()[-1]
+
+
+def test_below_its_configuration_a_gate_does_not_measure_something_else(
+    repository: Repository,
+) -> None:
+    options = repository.folder / "pyproject.toml"
+    options.write_text('[tool.gconvbench.gate]\nbaseline = "nosuch"\n')
+    repository.commit("as it was")
+    below = gconvbench(repository.folder / "src", "gate")
+    assert below.returncode == 2
+    assert "the gate's configuration is in ../pyproject.toml, not here; begin" in below.stderr
+    named = gconvbench(repository.folder / "src", "gate", "--config", "../pyproject.toml")
+    assert "'nosuch' is not known" in named.stderr
 
 
 def test_without_a_baseline_nothing_passes(repository: Repository) -> None:
@@ -190,6 +207,24 @@ def test_what_cannot_be_written_costs_neither_the_verdict_nor_its_code(branch: P
     assert done.returncode == 3
     assert "could not be built" in done.stdout.lower() or "status 7" in done.stdout
     assert "/proc/nowhere cannot be written" in done.stderr
+
+
+def test_what_cannot_be_written_is_no_pass_and_says_so_everywhere(two_runs: Path) -> None:
+    done = gconvbench(
+        two_runs, "compare", "latest~1", "latest", "--json", "--output", "/proc/nowhere"
+    )
+    assert done.returncode == json.loads(done.stdout)["exit_code"] == 5
+    assert "/proc/nowhere cannot be written" in done.stderr
+
+
+def test_a_gate_without_a_verdict_leaves_no_earlier_one_to_accept(branch: Path) -> None:
+    earlier = branch / "gconvbench-gate" / "comparison.json"
+    earlier.parent.mkdir(exist_ok=True)
+    earlier.write_text("of an earlier gate")
+    refused = gconvbench(branch, "gate", "--device", "cpu", *ONE_JOB, "--baseline", "nosuch")
+    assert (refused.returncode, earlier.exists()) == (2, True)
+    died = gconvbench(branch, "gate", "--device", "cpu", *ONE_JOB, "--baseline-python", "/bin/true")
+    assert (died.returncode, earlier.exists()) == (5, False)
 
 
 def test_a_reader_that_leaves_does_not_change_the_exit_code(branch: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,23 @@ def test_without_standard_output_no_kernels_are_known() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stderr == "aten::conv2d ()\n"
+
+
+def test_where_no_temporary_file_can_be_made_no_kernels_are_known_and_nothing_stays_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    onednn_dispatch()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert onednn_dispatch().kernels == ()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_closed_stream_of_python_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stdout", closed)
+    assert onednn_dispatch().kernels
 
 
 def test_without_the_profiler_no_operators_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
     from gconvbench.records import Comparison
 
-__all__ = ["GitHub", "github", "write_outputs"]
+__all__ = ["OUTPUTS", "GitHub", "github", "remove_outputs", "write_outputs"]
+
+
+OUTPUTS = ("comparison.json", "comparison.md", "junit.xml")
+"""The files of a comparison."""
 
 
 class GitHub(NamedTuple):
@@ -37,10 +42,19 @@ def github(environment: Mapping[str, str]) -> GitHub:
     return GitHub(Path(summary) if summary else None, environment.get("GITHUB_ACTIONS") == "true")
 
 
+def remove_outputs(folder: Path | None) -> None:
+    """Take away what an earlier comparison left, as far as that is possible."""
+    if folder is None:
+        return
+    for name in OUTPUTS:
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+
+
 def write_outputs(
     found: Comparison, *, folder: Path | None, summary: Path | None, annotate: bool
 ) -> None:
-    """Write `comparison.json`, `comparison.md` and `junit.xml`, and tell GitHub.
+    """Write `OUTPUTS`, and tell GitHub.
 
     Args:
         found: what to tell.
@@ -52,9 +66,9 @@ def write_outputs(
     markdown = to_markdown(found)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "comparison.json").write_bytes(encode_comparison(found) + b"\n")
-        (folder / "comparison.md").write_text(markdown, "utf-8")
-        (folder / "junit.xml").write_text(to_junit(found), "utf-8")
+        forms = (f"{encode_comparison(found).decode()}\n", markdown, to_junit(found))
+        for name, text in zip(OUTPUTS, forms, strict=True):
+            (folder / name).write_text(text, "utf-8")
     if summary is not None:
         with summary.open("a", encoding="utf-8") as file:
             file.write(f"{markdown}\n")
