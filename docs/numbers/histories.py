@@ -59,6 +59,7 @@ AIMS = {
     "drift": ("at least", 0.9),
 }
 """On the typical machine."""
+MEMORIES = (0.4, 0.6, 0.8)
 LIMIT_S = 20.0
 
 
@@ -133,6 +134,7 @@ def figures(noise: Noise, count: int, watched: int) -> dict[str, float]:
         **_step_figures(noise, count),
         "flat, one look": alarms / count,
         "flat, watched": _watched(noise, watched),
+        **_memory_figures(noise, count),
         **_delays(noise, max(count // 2, 1)),
         **_drift_figures(noise, max(count // 2, 1)),
     }
@@ -198,6 +200,30 @@ def _watched(noise: Noise, count: int) -> float:
     return alarms / max(count, 1)
 
 
+def _memory_figures(noise: Noise, count: int) -> dict[str, float]:
+    """The share of flat histories called changed or drifting whose neighbours resemble each other.
+
+    Autoregressive of the first order, with the machine's sd and this correlation of neighbours.
+    """
+    found = {}
+    for memory in MEMORIES:
+        flat = flat_histories(noise, count, RUNS, _rng(8))
+        alike = np.array([_remembering(values, memory) for values in flat])
+        looks = [find_changes(values) for values in alike]
+        name = f"flat, neighbours {memory:g} alike"
+        found[name] = statistics.fmean(bool(look.changes or look.drifts) for look in looks)
+    return found
+
+
+def _remembering(values: Values, memory: float) -> Values:
+    """The same sd, each value `memory` of the one before and the rest its own."""
+    own = (values - values.mean()) * math.sqrt(1 - memory**2)
+    found = [float(values[0] - values.mean())]
+    for value in own[1:]:
+        found.append(memory * found[-1] + float(value))
+    return np.array(found)
+
+
 def _delays(noise: Noise, count: int) -> dict[str, float]:
     start = 100
     level = steps(start + LONGEST, [start], [math.log1p(STEP)])
@@ -206,10 +232,18 @@ def _delays(noise: Noise, count: int) -> dict[str, float]:
         for values in flat_histories(noise, count, start + LONGEST, _rng(4)) + level
     ]
     ordered = sorted(delays)
+    some = flat_histories(noise, max(count // 5, 1), start + LONGEST, _rng(4)) + level
     return {
+        "seen, then not": statistics.fmean(_vanishes(values, start) for values in some),
         "delay, median": ordered[(len(ordered) - 1) // 2],
         "delay, 90 %": ordered[math.ceil(0.9 * len(ordered)) - 1],
     }
+
+
+def _vanishes(values: Values, start: int) -> bool:
+    """Whether the step is seen after some runs, and not after some more."""
+    seen = [_sees(values, start, delay) for delay in range(1, LONGEST + 1)]
+    return not all(itertools.dropwhile(lambda one: not one, seen))
 
 
 def _sees(values: Values, start: int, delay: int) -> bool:

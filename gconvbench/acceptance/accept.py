@@ -121,7 +121,8 @@ def _failing_kinds(job: JobVerdict, fail_on: Sequence[str]) -> list[str]:
 
 
 def _sizes(job: JobVerdict, kinds: Sequence[str]) -> list[float]:
-    return [job.change.high - 1] if job.change and set(kinds) & set(SIZED) else []
+    high = job.change.high if job.change and set(kinds) & set(SIZED) else None
+    return [] if high is None else [high - 1]
 
 
 def _largest(sizes: Sequence[float], given: float | None) -> float:

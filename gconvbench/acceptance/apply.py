@@ -98,7 +98,7 @@ class _Silencing:
         it is clearly slower than was agreed to.
         """
         if job.kind == "slower_with_suite" and (suite := self._of_suite) and job.change:
-            if not suite.allows(job.change.low - 1):
+            if job.change.low is not None and not suite.allows(job.change.low - 1):
                 return job
             detail = _joined(f"{job.kind}, accepted: {suite.reason}", job.detail)
             return replace(job, kind="accepted", detail=detail)

@@ -115,7 +115,7 @@ def _measured_kind(
     if was:
         return "no_baseline", f"the baseline {was.outcome}: {was.detail}"
     if judged is None or judged[0].word == "missing":
-        return "not_reached", "fewer than two processes of a side had a turn"
+        return "not_reached", "fewer than two processes (rounds of a run) of a side have a time"
     return judged[0].word, judged[0].why
 
 
@@ -161,14 +161,18 @@ def _change(
         baseline_s=before,
         contender_s=after,
         ratio=verdict.ratio,
-        low=verdict.low,
-        high=verdict.high,
+        low=_known(verdict.low),
+        high=_known(verdict.high),
         p=verdict.p,
         baseline_processes=verdict.processes[0],
         contender_processes=verdict.processes[1],
         decided=verdict.p is not None,
         minimum_effect=minimum,
     )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _accuracy_note(baseline: Sequence[Record], contender: Sequence[Record]) -> tuple[Finding, ...]:

@@ -36,8 +36,8 @@ class CaseVerdict(NamedTuple):
             `slower_with_suite` was not looked at alone, but all cases are slower;
             `not_reached` is a suspect that the budget left out; `missing` lacks times.
         ratio: contender over baseline; > 1 is slower.
-        low: lower end of its 95 % interval.
-        high: upper end.
+        low: lower end of its 95 % interval; NaN where a side has fewer than two processes.
+        high: upper end, likewise.
         p: one-sided, adjusted; None where no fresh processes were measured for it.
         processes: behind the estimate, (baseline, contender).
         why: the reason of a verdict that is none; else empty.

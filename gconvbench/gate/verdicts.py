@@ -43,8 +43,9 @@ def verdicts(  # noqa: PLR0913 (all that is known)
         elif row in decided.slower_left_out:
             words[row] = ("not_reached", f"looks slower; {_ENOUGH}")
     half = _Z_95 * screened.standard_error
-    ends = np.exp(np.stack([screened.shift, screened.shift - half, screened.shift + half], axis=1))
     sizes = np.stack([_counted(first.baseline), _counted(first.contender)], axis=1)
+    half = np.where(sizes.min(axis=1) < FEWEST, np.nan, half)
+    ends = np.exp(np.stack([screened.shift, screened.shift - half, screened.shift + half], axis=1))
     looked = zip(words, ends.tolist(), sizes.tolist(), strict=False)
     return tuple(
         _decided_verdict(word, *decided.estimates[row])
@@ -135,4 +136,5 @@ def detectable(first: Processes, screened: Screen, problem: Problem) -> Floats:
     )
     last_look = np.maximum(critical * last_error, np.log1p(problem.minimum))
     found = np.expm1(np.maximum(first_look + power * error, last_look + power * last_error))
-    return np.where(np.isfinite(screened.shift[: problem.cases]), found, np.nan)
+    fewest = np.minimum(_counted(first.baseline), _counted(first.contender))[: problem.cases]
+    return np.where(fewest < FEWEST, np.nan, found)

@@ -127,8 +127,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         baseline_s: the baseline's time, as tables show it, in seconds.
         contender_s: the contender's.
         ratio: contender over baseline, as the verdict's own estimate has it; > 1 is slower.
-        low: lower end of its 95 % interval.
-        high: upper end.
+        low: lower end of its 95 % interval; null where a side has too few processes for one.
+        high: upper end, likewise.
         p: one-sided, adjusted for the number of suspects; null where it was only screened.
         baseline_processes: fresh processes behind the estimate.
         contender_processes: likewise.
@@ -139,8 +139,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     baseline_s: float
     contender_s: float
     ratio: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float | None
     baseline_processes: int
     contender_processes: int

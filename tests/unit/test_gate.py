@@ -99,6 +99,14 @@ def test_a_case_that_is_slower_with_the_suite_and_not_looked_at_alone_has_a_word
     assert counts["slower"] <= 20  # a third at most is looked at again
 
 
+def test_one_process_of_a_side_has_no_interval_and_no_power() -> None:
+    found = judge(np.full((3, 1, 5), 1e-3), np.full((3, 1, 5), 1.1e-3))
+    assert {case.word for case in found.cases} == {"missing"}
+    assert found.cases[0].ratio == pytest.approx(1.1)
+    assert np.isnan([found.cases[0].low, found.cases[0].high]).all()
+    assert np.isnan(found.detectable).all()
+
+
 def test_a_third_that_is_slower_already_hides_no_other() -> None:
     machine = Machine(60, dict.fromkeys(range(25), 0.3) | {59: 0.08})
     assert words(machine, 60) == dict.fromkeys([*range(25), 59], "slower")

@@ -22,6 +22,26 @@ def test_a_step_is_found_where_it_is(step: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
+def test_a_step_once_seen_is_seen_after_any_number_of_further_runs(seed: int) -> None:
+    values = np.random.default_rng(seed).normal(0, 0.02, 70)
+    values[50:] += 0.1
+    seen = [
+        any(abs(one.index - 50) <= 2 for one in find_changes(values[:runs]).changes)
+        for runs in range(55, 71)
+    ]
+    assert all(seen)
+
+
+def test_a_spike_before_a_step_in_a_short_history_does_not_hide_it() -> None:
+    """Times in microseconds of one real convolution, its code slower from the twelfth run on."""
+    before = [273.9, 280.3, 282.7, 281.0, 276.8, 273.1, 374.1, 271.3, 269.5, 271.8, 268.7]
+    after = [356.9, 347.6, 346.0, 353.0, 356.4, 355.2, 356.2, 358.2, 350.4]
+    (change,) = find_changes(np.log([*before, *after])).changes
+    assert change.index == len(before)
+    assert change.change == pytest.approx(np.log(355 / 274), abs=0.03)
+
+
+@pytest.mark.parametrize("seed", range(10))
 def test_nothing_is_found_in_noise(seed: int) -> None:
     found = find_changes(noisy(np.zeros(80), seed))
     assert (found.changes, found.drifts) == ((), ())

@@ -9,7 +9,14 @@ from gconvbench.errors import ExitCode
 from gconvbench.records import FINDING_KINDS, JOB_KINDS
 from gconvbench.report import format as fmt
 from gconvbench.report.comparison.ranking import counts, findings_worst_first
-from gconvbench.report.comparison.words import clean, counted, finding_line, shortened, word
+from gconvbench.report.comparison.words import (
+    clean,
+    counted,
+    finding_line,
+    interval_text,
+    shortened,
+    word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +58,7 @@ def change_cells(change: Change | None) -> list[str]:
         fmt.seconds(change.baseline_s),
         fmt.seconds(change.contender_s),
         fmt.change_text(change.ratio - 1),
-        fmt.change_interval_text(change.low - 1, change.high - 1),
+        interval_text(change),
         fmt.p_text(change.p),
     ]
 

@@ -15,6 +15,7 @@ __all__ = [
     "clean",
     "counted",
     "finding_line",
+    "interval_text",
     "job_name",
     "said_of",
     "shortened",
@@ -84,8 +85,15 @@ def job_name(job: JobVerdict) -> str:
 
 def change_sentence(change: Change) -> str:
     """`+10.4 % (95 % +9.1 to +11.8 %)`."""
-    interval = fmt.change_interval_text(change.low - 1, change.high - 1)
-    return f"{fmt.change_text(change.ratio - 1)} (95 % {interval})"
+    interval = interval_text(change)
+    return fmt.change_text(change.ratio - 1) + (f" (95 % {interval})" if interval else "")
+
+
+def interval_text(change: Change) -> str:
+    """`+9.1 to +11.8 %`; empty where it is not known."""
+    if change.low is None or change.high is None:
+        return ""
+    return fmt.change_interval_text(change.low - 1, change.high - 1)
 
 
 def finding_line(finding: Finding) -> str:
