@@ -54,7 +54,7 @@ def _exit_code() -> int:  # noqa: C901, PLR0911 (one branch per kind of ending)
     except Abort:
         return ExitCode.INTERRUPTED
     except TyperException as error:
-        _complain(error.format_message())
+        _complain(_with_value(error))
         return ExitCode.USAGE
     except KeyboardInterrupt:
         _complain("interrupted")
@@ -74,6 +74,14 @@ def _exit_code() -> int:  # noqa: C901, PLR0911 (one branch per kind of ending)
         )
         return ExitCode.FAULT
     return code
+
+
+def _with_value(error: TyperException) -> str:
+    """What typer says, and the value found, which only the cause of its complaint knows."""
+    message = error.format_message()
+    causes: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
+    found = causes[0].get("input") if causes else None
+    return message if found is None else message.replace("value for", f"value {found!r} for", 1)
 
 
 def _complain(message: str) -> None:

@@ -159,7 +159,7 @@ def _stored_baseline(name: str | None, results: Path) -> Run | None:
         NoBaselineError: there is no such run.
         UsageError: the file is none.
     """
-    if name is None or not (is_latest(name) or Path(name).is_file()):
+    if name is None or not (is_latest(name) or name.endswith(".jsonl") or Path(name).is_file()):
         return None
     try:
         return load_unchanged(find_run(results, name, with_gates=False))

@@ -76,7 +76,7 @@ def branch(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("--contender-implementation ours", "belong together"),
         ("--fail-on speed", "fail_on 'speed' is not known"),
         ("--budget soon", "budget 'soon' is no duration"),
-        ("--pairs 1", "greater than or equal to 2"),
+        ("--pairs 1", "value '1' for '--pairs': Input should be greater than or equal to 2"),
         ("--config none.toml", "'none.toml' cannot be read"),
         ("--accepted none.toml", "file of accepted changes 'none.toml'"),
     ],
