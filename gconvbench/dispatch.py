@@ -90,10 +90,10 @@ def _printed(found: list[bytes]) -> Iterator[None]:
             os.dup2(kept, _STDOUT)
             os.close(kept)
             file.seek(0)
-            lines = list(file)
-            with open(_STDOUT, "wb", closefd=False) as out:
-                out.writelines(line for line in lines if not line.startswith(_VERBOSE))
-            found += (line for line in lines if line.startswith(_VERBOSE))
+            parts = [line.partition(_VERBOSE) for line in file]
+            found += (told for _, begin, told in parts if begin)
+            with suppress(OSError), open(_STDOUT, "wb", closefd=False) as out:
+                out.writelines(before for before, _, _ in parts)  # a whole line without a `begin`
 
 
 def _flush() -> None:
@@ -104,11 +104,11 @@ def _flush() -> None:
 def _kernel(line: bytes) -> str:
     """Of a line about an execution; else empty.
 
-    `onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx512_core,...`: the fields before `exec`
-    are not the same in all versions; after it stand engine, primitive and implementation (oneDNN,
-    "Verbose Mode").
+    `v1,primitive,exec,cpu,convolution,jit:avx512_core,...` follows `_VERBOSE`: the fields before
+    `exec` are not the same in all versions; after it stand engine, primitive and implementation
+    (oneDNN, "Verbose Mode").
     """
-    _, executed, about = line.decode(errors="replace").partition(",exec,")
+    _, executed, about = f",{line.decode(errors='replace')}".partition(",exec,")
     _, primitive, implementation, *_ = [*about.split(","), "", "", ""]
     return f"onednn::{primitive}({implementation})" if executed else ""
 

@@ -79,8 +79,6 @@ def gate(  # noqa: PLR0913 (one argument per option)
     """
     try:
         found = _found(options, sides, results)
-    except UsageError:
-        raise
     except BaseException as error:
         remove_outputs(output)  # else accept would take an earlier gate's for this one's
         if not isinstance(error, KeyboardInterrupt):
@@ -111,6 +109,9 @@ def conclude(found: Comparison, *, output: Path | None, json: bool) -> ExitCode:
         if found.exit_code == ExitCode.FINE:
             findings = (*found.findings, Finding("not_written", lost))
             found = msgspec.structs.replace(found, findings=findings)
+            remove_outputs(output)  # they said that it passed
+            with contextlib.suppress(OSError):
+                write_outputs(found, folder=output, summary=None, annotate=False)
     with tolerate_closed_pipe():
         if json:
             print(encode_comparison(found).decode())

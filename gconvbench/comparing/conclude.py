@@ -109,8 +109,8 @@ def _measured_kind(
     """How a pair ended that was to be measured."""
     was, now = _failure(baseline), _failure(contender)
     if now:
-        return _failed_kind(pair, now, was)
-    if was and was.outcome == "unsupported":
+        return _failed_kind(pair, now, baseline)
+    if was and _is_unsupported(baseline):
         return "new", f"unsupported by the baseline: {was.detail}"
     if was:
         return "no_baseline", f"the baseline {was.outcome}: {was.detail}"
@@ -119,17 +119,22 @@ def _measured_kind(
     return judged[0].word, judged[0].why
 
 
-def _failed_kind(pair: Pair, now: Record, was: Record | None) -> tuple[str, str]:
+def _failed_kind(pair: Pair, now: Record, baseline: Sequence[Record]) -> tuple[str, str]:
     """Why the contender has no time.
 
     What comes from outside says only within its own jobs that it does not support a case.
     """
     if now.outcome == "unsupported":
-        if pair.baseline is None or (was and was.outcome == "unsupported"):
+        if pair.baseline is None or _is_unsupported(baseline):
             return "unsupported", now.detail
         return "missing", f"unsupported now: {now.detail}"
     is_nan = now.outcome == "wrong" and _is_not_finite(now)
     return ("not_finite" if is_nan else now.outcome), now.detail
+
+
+def _is_unsupported(records: Sequence[Record]) -> bool:
+    """Whether that is all that was ever said; what was also measured is not unsupported."""
+    return bool(records) and all(one.outcome == "unsupported" for one in records)
 
 
 def _failure(records: Iterable[Record]) -> Record | None:

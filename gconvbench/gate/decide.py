@@ -48,7 +48,8 @@ class Decided:
         open: suspects of slowness that the last look left open.
         not_reached: suspects of slowness for which the budget had no (further) time.
         faster_not_reached: suspects of the contrary, likewise.
-        slower_left_out: suspects of slowness beyond those that are looked at again.
+        slower_left_out: suspects of slowness beyond those that are looked at again, where one like
+            them is confirmed.
         faster_left_out: suspects of the contrary, likewise.
         estimates: per row its last estimate: shift, low, high, adjusted p, processes per side.
         controls: the controls' processes after the last look, None without any.

@@ -171,7 +171,8 @@ def _judge(
             subtract=subtract,
             budget=budget,
         )
-        decided.slower_left_out = suspected.slower_left_out.tolist()
+        if set(decided.slower) & set(suspected.with_suite.tolist()):
+            decided.slower_left_out = suspected.slower_left_out.tolist()
         decided.faster_left_out = suspected.faster_left_out.tolist()
     if suite is not None:
         suite = confirmed(suite, decided, problem, has_moved=has_moved)

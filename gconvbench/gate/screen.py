@@ -40,12 +40,21 @@ class Screen(NamedTuple):
 
 
 class Suspects(NamedTuple):
-    """Rows that are looked at again, the most suspicious first, and those that are not."""
+    """Rows that are looked at again, the most suspicious first, and those that are not.
+
+    Attributes:
+        slower: look slower.
+        faster: look faster.
+        slower_left_out: look slower, no more than the suite does, and are not looked at again.
+        faster_left_out: look faster, and are not looked at again.
+        with_suite: those of `slower` that look slower no more than the suite does, where it moved.
+    """
 
     slower: Indices
     faster: Indices
     slower_left_out: Indices
     faster_left_out: Indices
+    with_suite: Indices
 
 
 def screen(found: Processes, common_rows: Indices | None, rule: Rule) -> Screen:
@@ -141,12 +150,13 @@ def suspects(found: Screen, cases: int, rule: Rule, within: Screen | None = None
     """
     most = max(int(rule.suspect_share * cases), rule.suspect_floor)
     slower, faster = _slower(found, cases, rule), _faster(found, cases, rule)
-    left_out = slower[:0]
+    with_suite = left_out = slower[:0]
     if within is not None:
-        beyond = slower[most:]
-        is_apart = np.isin(beyond, _slower(within, cases, rule))
-        slower, left_out = np.concatenate([slower[:most], beyond[is_apart]]), beyond[~is_apart]
-    return Suspects(slower, faster[:most], left_out, faster[most:])
+        is_apart = np.isin(slower, _slower(within, cases, rule))
+        is_wanted = is_apart | (np.arange(slower.size) < most)
+        with_suite, left_out = slower[is_wanted & ~is_apart], slower[~is_wanted]
+        slower = slower[is_wanted]
+    return Suspects(slower, faster[:most], left_out, faster[most:], with_suite)
 
 
 def _slower(found: Screen, cases: int, rule: Rule) -> Indices:

@@ -26,7 +26,8 @@ _LARGEST_P = 1e-4
 """A history of 200 runs offers 200 places, a sweep hundreds of histories."""
 _FEWEST_FOR_OWN_SPREAD = 12
 _SMALLEST_SHARE = 0.5
-_LARGEST_EXACT = 20
+_LARGEST_EXACT = 4000
+"""Pairs of values; an exact test of more takes long, and the normal approximation is good."""
 
 
 class Step(NamedTuple):
@@ -105,8 +106,8 @@ def clear_starts(values: Values, starts: Sequence[int], sigma: float) -> list[in
 def rank_p(raw: Values, starts: Sequence[int], changes: Sequence[float]) -> list[float]:
     """At each start, how often chance alone puts the level after so far to one side of that before.
 
-    The one-sided Mann-Whitney test of the values as measured, spikes and all, exact where either
-    level has up to twenty and no values are equal. No shape of the noise deceives it: where a fifth
+    The one-sided Mann-Whitney test of the values as measured, spikes and all, exact where the
+    levels are short and no values are equal. No shape of the noise deceives it: where a fifth
     of all runs is slow, three slow ones in a row are no new level.
 
     Args:
@@ -126,6 +127,6 @@ def _larger_p(larger: list[float], smaller: list[float]) -> float:
     from scipy.stats import mannwhitneyu  # noqa: PLC0415 (slow to import)
 
     has_ties = len({*larger, *smaller}) < len(larger) + len(smaller)
-    is_short = min(len(larger), len(smaller)) <= _LARGEST_EXACT
+    is_short = len(larger) * len(smaller) <= _LARGEST_EXACT
     method: Literal["exact", "asymptotic"] = "exact" if is_short and not has_ties else "asymptotic"
     return float(mannwhitneyu(larger, smaller, alternative="greater", method=method).pvalue)

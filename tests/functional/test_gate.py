@@ -217,12 +217,21 @@ def test_what_cannot_be_written_is_no_pass_and_says_so_everywhere(two_runs: Path
     assert "/proc/nowhere cannot be written" in done.stderr
 
 
+def test_files_do_not_say_that_it_passed_where_another_could_not_be_written(two_runs: Path) -> None:
+    (two_runs / "found" / "junit.xml").mkdir(parents=True)
+    done = gconvbench(two_runs, "compare", "latest~1", "latest", "--output", "found")
+    assert done.returncode == 5
+    assert json.loads((two_runs / "found" / "comparison.json").read_text())["exit_code"] == 5
+    assert "exit code 5" in (two_runs / "found" / "comparison.md").read_text()
+
+
 def test_a_gate_without_a_verdict_leaves_no_earlier_one_to_accept(branch: Path) -> None:
     earlier = branch / "gconvbench-gate" / "comparison.json"
     earlier.parent.mkdir(exist_ok=True)
     earlier.write_text("of an earlier gate")
     refused = gconvbench(branch, "gate", "--device", "cpu", *ONE_JOB, "--baseline", "nosuch")
-    assert (refused.returncode, earlier.exists()) == (2, True)
+    assert (refused.returncode, earlier.exists()) == (2, False)
+    earlier.write_text("of an earlier gate")
     died = gconvbench(branch, "gate", "--device", "cpu", *ONE_JOB, "--baseline-python", "/bin/true")
     assert (died.returncode, earlier.exists()) == (5, False)
 

@@ -10,7 +10,7 @@ import pytest
 
 from gconvbench.errors import ExitCode, UsageError
 from gconvbench.gate import Rule
-from gconvbench.records import Dispatch, Job
+from gconvbench.records import Dispatch, Job, Record
 from gconvbench.runner.confront import confront
 from tests.comparisons import make_case
 from tests.scripted_sides import CASES, ScriptedSide, TwoSides
@@ -384,6 +384,23 @@ def test_what_a_job_says_that_it_does_not_support(
     found = found_of(monkeypatch, *sides)
     assert kinds(found) == {kind: 1, "unchanged": 29}
     assert found.exit_code == code
+
+
+def test_a_baseline_that_supports_a_job_only_sometimes_hides_no_slowdown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = ScriptedSide.record
+
+    def record(self: ScriptedSide, job: Job, number: int, rng: np.random.Generator) -> Record:
+        found = original(self, job, number, rng)
+        is_out = job == FIRST and number == 2 and self.torch == "sometimes"
+        return Record(job=job, round=2, outcome="unsupported", detail="no") if is_out else found
+
+    monkeypatch.setattr(ScriptedSide, "record", record)
+    slow = {"times_s": {FIRST: 2e-3}}
+    found = found_of(monkeypatch, {"torch": "sometimes"}, slow, is_about_interpreters=True)
+    assert kinds(found) == {"no_baseline": 1, "unchanged": 29}
+    assert found.exit_code == ExitCode.NOT_MEASURED
 
 
 def test_what_is_new_and_does_not_support_a_case_is_not_missing(

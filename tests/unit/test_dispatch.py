@@ -112,6 +112,13 @@ def test_what_a_launch_prints_is_passed_on(capfd: pytest.CaptureFixture[str]) ->
     assert set(capfd.readouterr().out.splitlines()) == {"before", "by C", "by Python", "after"}
 
 
+def test_a_line_begun_by_a_launch_hides_no_kernel(capfd: pytest.CaptureFixture[str]) -> None:
+    said = b"begun onednn_verbose,exec,cpu,convolution,jit:avx2,forward\n"
+    found = dispatch_of(lambda: os.write(1, said), nothing)
+    assert found.kernels == ("onednn::convolution(jit:avx2)",)
+    assert capfd.readouterr().out == "begun "
+
+
 @pytest.mark.parametrize("variable", ["ONEDNN_VERBOSE", "DNNL_VERBOSE", "MKLDNN_VERBOSE"])
 def test_whoever_wants_lines_of_onednn_gets_them(
     variable: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
