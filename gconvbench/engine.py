@@ -265,6 +265,7 @@ def _descriptions(table: Table, code: str) -> tuple[Description, ...]:
             table.sources[name],
             on_request=found.on_request,
             is_under_test=_lies_in(code, found),
+            module=type(found).__module__,
         )
         for name, found in table.implementations.items()
     ]
@@ -281,8 +282,10 @@ def _lies_in(code: str, implementation: Implementation) -> bool:
     file = getattr(module, "__file__", None)
     if not code or not file:
         return False
-    path, top = Path(str(file)).resolve(), Path(code).resolve()
-    return path.is_relative_to(top) and not _INSTALLED & set(path.relative_to(top).parts)
+    top = Path(code).resolve()
+    paths = [Path(str(file)).absolute(), Path(str(file)).resolve()]  # a link may lead out of it
+    inside = [path.relative_to(top) for path in paths if path.is_relative_to(top)]
+    return bool(inside) and not any(_INSTALLED & set(path.parts) for path in inside)
 
 
 def start_engine(

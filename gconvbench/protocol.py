@@ -37,6 +37,7 @@ class Description(msgspec.Struct, frozen=True):
         problem: why it cannot be used at all, such as an import error; else empty.
         on_request: left out unless it is named or all are asked for.
         is_under_test: whether its code lies in the checkout that is under test.
+        module: where its class was imported from, such as `package.module`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Description(msgspec.Struct, frozen=True):
     problem: str = ""
     on_request: bool = False
     is_under_test: bool = False
+    module: str = ""
 
 
 class SetUp(msgspec.Struct, frozen=True, tag=True):

@@ -135,7 +135,8 @@ def gate(
     from gconvbench.cli.gate_sides import SideOptions
     from gconvbench.gate_options import read_gate_options
 
-    refuse_subfolder(config)
+    if not (implementation and (case or cases or sweep)):  # else nothing else would be measured
+        refuse_subfolder(config)
     options = read_gate_options(config, Path.cwd()).overridden(
         {
             "baseline": baseline,

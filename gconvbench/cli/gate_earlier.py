@@ -52,23 +52,25 @@ def refuse_subfolder(config: Path | None) -> None:
         config: the file of options that was given; None for `pyproject.toml`.
 
     Raises:
-        UsageError: there is no configuration here, but one at the top of the repository.
+        UsageError: there is no configuration here, but one above, in the same repository.
     """
     here = Path.cwd()
     top = top_if_any(here) if config is None else None
-    if top is None or _says_something(here):
+    if top is None:
         return
-    if _says_something(top):
-        file = os.path.relpath(top / PYPROJECT, here)
-        message = (
-            f"the gate's configuration is in {file}, not here; begin where it is, or name one "
-            f"with --config"
-        )
-        raise UsageError(message)
-
-
-def _says_something(folder: Path) -> bool:
-    return read_earlier_options(folder / PYPROJECT, PYPROJECT) != (None, ())
+    for folder in (here, *(one for one in here.resolve().parents if one.is_relative_to(top))):
+        options, problems = read_earlier_options(folder / PYPROJECT, PYPROJECT)
+        if options is None and not problems:
+            continue
+        if folder != here:
+            file = os.path.relpath(folder / PYPROJECT, here)
+            why = f" ({problems[0]})" if problems else ""
+            message = (
+                f"the gate's configuration is in {file}{why}, not here; begin where it is, or name "
+                "one with --config"
+            )
+            raise UsageError(message)
+        return
 
 
 class Earlier:

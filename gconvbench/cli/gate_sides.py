@@ -23,6 +23,7 @@ from gconvbench.runner.checkout import (
     checkout,
     default_baseline,
     file_at,
+    has_new_code,
     is_dirty,
     resolve,
     top_of,
@@ -208,7 +209,8 @@ def _commits(
         baseline = default_baseline(repository)
     code_paths = options.code_paths or CODE_PATHS
     head, is_changed = resolve(repository, "HEAD"), is_dirty(repository)
-    if baseline.commit == head and not is_changed and commit is None:
+    is_same = baseline.commit == head and not (is_changed or options.build)
+    if is_same and commit is None and not has_new_code(repository):
         message = f"both sides are commit {head[:10]}; name an earlier one with --baseline"
         raise UsageError(message)
     state = "working tree at" if is_changed else "commit"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gconvbench.errors import UsageError
 from gconvbench.records import Header, Record
-from gconvbench.runner.checkout import package_of, top_if_any
+from gconvbench.runner.checkout import has_module, top_if_any
 from gconvbench.runner.order import jobs_of
 from gconvbench.runner.schedule import with_sampling_cap
 from gconvbench.store import RunWriter
@@ -51,25 +50,23 @@ def begin_run(
 def _refuse_copies(plan: Plan, known: Sequence[Description]) -> None:
     """The commit that a run stores is to be that of the code that it measures.
 
+    What gconvbench brings itself is left alone: its version is in the environment.
+
     Raises:
         UsageError: an implementation of this checkout would be measured as it was installed.
     """
     top = top_if_any(Path.cwd())
-    own = _plain_name(package_of(top)) if top else ""
+    if top is None:
+        return
     for one in known:
-        is_own = bool(own) and _plain_name(one.source) == own
-        if is_own and one.name in plan.implementations and not one.is_under_test:
+        is_copy = not one.is_under_test and not one.module.startswith("gconvbench.")
+        if one.name in plan.implementations and is_copy and has_module(top, one.module):
             message = (
                 f"implementation {one.name!r} of this checkout was imported from where it is "
                 "installed, so that its commit says nothing of what would be measured; "
                 "python -m pip install --editable ., or put its folder on PYTHONPATH"
             )
             raise UsageError(message)
-
-
-def _plain_name(distribution: str) -> str:
-    """Of names that are one to pip (PEP 503) the usual one."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def unsupported_records(jobs: Sequence[Job], reasons: Sequence[str | None]) -> list[Record]:

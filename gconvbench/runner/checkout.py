@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,9 +22,10 @@ __all__ = [
     "checkout",
     "default_baseline",
     "file_at",
+    "has_module",
+    "has_new_code",
     "is_ancestor",
     "is_dirty",
-    "package_of",
     "resolve",
     "top_if_any",
     "top_of",
@@ -72,14 +72,14 @@ def top_if_any(folder: Path) -> Path | None:
         return None
 
 
-def package_of(top: Path) -> str:
-    """The name of the package in a working tree, by its `pyproject.toml`; empty without one."""
+def has_module(repository: Path, module: str) -> bool:
+    """Whether git knows a file of a working tree that would be imported by this dotted name."""
+    path = module.replace(".", "/")
+    names = [f":(glob)**/{path}{end}" for end in (".py", "/__init__.py")]
     try:
-        project = tomllib.loads((top / "pyproject.toml").read_text("utf-8")).get("project")
-    except (OSError, ValueError):  # not TOML, not text: nothing that could be installed
-        return ""
-    name = project.get("name") if isinstance(project, dict) else None
-    return name if isinstance(name, str) else ""
+        return bool(_git(repository, "ls-files", "--", *names))
+    except _GitError:
+        return False
 
 
 def resolve(repository: Path, reference: str) -> str:
@@ -130,6 +130,11 @@ def default_baseline(repository: Path) -> Baseline:
 def is_dirty(repository: Path) -> bool:
     """Whether tracked files have changes that are not committed."""
     return bool(_git(repository, "status", "--porcelain", "--untracked-files=no"))
+
+
+def has_new_code(repository: Path) -> bool:
+    """Whether there are files of Python that git does not know yet and does not ignore."""
+    return bool(_git(repository, "ls-files", "--others", "--exclude-standard", "--", "*.py"))
 
 
 def is_ancestor(repository: Path, older: str, newer: str) -> bool:
