@@ -62,9 +62,8 @@ __all__ = ["Engine", "start_engine"]
 
 _DECIMALS = 12
 """Samples are stored to the picosecond."""
-
-
 _INSTALLED = {"site-packages", "dist-packages"}
+"""What lies below is an environment's, even in a checkout."""
 
 
 class Engine:

@@ -81,9 +81,9 @@ def gate(  # noqa: PLR0913 (one argument per option)
         found = _found(options, sides, results)
     except BaseException as error:
         remove_outputs(output)  # else accept would take an earlier gate's for this one's
-        if not isinstance(error, KeyboardInterrupt):
-            raise
-        _tell(f"stopped before a verdict; what was measured until then is under {results / 'runs'}")
+        if isinstance(error, KeyboardInterrupt):
+            runs = results / "runs"
+            _tell(f"stopped before a verdict; what was measured until then is under {runs}")
         raise
     found = msgspec.structs.replace(found, selection=tuple(selection), fail_on=options.fail_on)
     unmatched = options.unmatched_effects((job.case, job.implementation) for job in found.jobs)

@@ -63,7 +63,7 @@ JOB_KINDS: dict[str, Kind] = {
         "uncertain", ExitCode.UNCERTAIN, "slower together with the suite, not looked at alone"
     ),
     "not_reached": Kind(
-        "uncertain", ExitCode.UNCERTAIN, "the budget did not suffice for a decision"
+        "uncertain", ExitCode.UNCERTAIN, "not measured often enough for a decision"
     ),
     "accepted": Kind("slower", ExitCode.FINE, "a change that was accepted"),
     "new": Kind("missing", ExitCode.FINE, "the contender has it, the baseline not"),
