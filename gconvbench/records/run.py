@@ -16,6 +16,7 @@ __all__ = [
     "Header",
     "Line",
     "Method",
+    "Origin",
     "Plan",
     "PlannedCase",
     "decode_line",
@@ -47,7 +48,7 @@ class Method(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         min_time_s: never stop on the target before this much measured time.
         max_time_s: always stop after this much time per job, round and cache mode.
         warmup_time_s: launches before the first sample go on for this long.
-        threads: CPU threads of the worker.
+        threads: CPU threads of the worker; 0 where another tool measured and does not say.
         cores: the CPU cores that the worker may run on; empty where the system chooses.
         seed: of inputs and of the order of jobs.
         inputs: distribution of the operands.
@@ -90,6 +91,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     twins: tuple[str, ...] = ()
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another tool's files that a run was read from, whole, so that nothing of them is lost.
+
+    Attributes:
+        tool: `asv` or `pytest-benchmark`.
+        files: by their path below what was named, the text of each.
+    """
+
+    tool: Literal["asv", "pytest-benchmark"]
+    files: dict[str, str]
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field="kind"):
     """The first line: what the run was to do, where, and how.
 
@@ -103,6 +116,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
         machine: the folder's name.
         start_s: how long the first worker took to start, import of torch and all.
         gate_side: of which side of a gate it is; None for a run of its own.
+        origin: what it was read from; None where gconvbench measured.
         schema: what a reader must understand.
     """
 
@@ -115,6 +129,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
     machine: str
     start_s: float | None = None
     gate_side: Literal["baseline", "contender"] | None = None
+    origin: Origin | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
