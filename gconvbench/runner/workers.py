@@ -67,6 +67,10 @@ class Workers:
             self._close(kill=True)
             return {}
 
+    def renew(self) -> None:
+        """End the worker; the next job has a fresh one."""
+        self._close(kill=False)
+
     def _start(self) -> WorkerProcess:
         """A worker; one that dies while it starts gets a second try."""
         device, method = self._header.device, self._header.method

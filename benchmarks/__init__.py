@@ -1,0 +1,1 @@
+"""Benchmarks for `asv run`: sweeps, measured by gconvbench's engine."""

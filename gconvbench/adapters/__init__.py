@@ -1,0 +1,1 @@
+"""Our engine in asv's and pytest-benchmark's clothes."""

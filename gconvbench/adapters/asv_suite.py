@@ -1,0 +1,194 @@
+"""Benchmarks for asv, a few lines each, whose numbers come from our engine. Imports no torch.
+
+    from gconvbench.adapters.asv_suite import Suite
+
+    class Fprop(Suite):
+        axes = ("groups=2,8", "channels=64,256", "dtype=float32,bfloat16", "size=28")
+        implementations = ("native", "split_concat")
+
+has four benchmarks for asv, each over the product of the axes that have several values and of the
+implementations: `track_time`, `track_error`, `track_peak_memory` and `track_parameters`. A job is
+proved before it is timed, and measured once for all four; a wrong one fails. Combinations that are
+no case, and those that an implementation does not support, are skipped.
+
+In asv's own environments each combination is a process that imports torch. In ours, an asv plugin
+(`gconvbench.adapters.asv`), one process answers them all.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from gconvbench.adapters.session import Session, asked
+from gconvbench.cases import parameters, parse_axis, parse_case
+from gconvbench.errors import NotMeasuredError, UsageError
+from gconvbench.interchange.suite import IMPLEMENTATION, Family
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gconvbench.cases import Value
+    from gconvbench.records import Job, Record
+
+__all__ = ["Suite"]
+
+ROUNDS = 2
+"""Fresh processes behind a time, as asv has for `time_*`; `asv run -a rounds=5` takes more."""
+
+
+class Suite:
+    """A sweep with implementations, as benchmarks for asv; subclass it in `benchmarks/`.
+
+    Attributes:
+        axes: as after `-a` on the command line; those with one value are fixed, and part of the
+            benchmark's version.
+        implementations: by name.
+        timeout: seconds until asv gives a combination up; the engine does so earlier.
+    """
+
+    axes: ClassVar[tuple[str, ...]] = ()
+    implementations: ClassVar[tuple[str, ...]] = ("native",)
+    timeout: ClassVar[float] = 1200.0
+    params: ClassVar[list[list[Any]]]
+    param_names: ClassVar[list[str]]
+    skip_params: ClassVar[list[tuple[Any, ...]]]
+    version: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        """What asv looks for, made from axes and implementations.
+
+        Raises:
+            UsageError: an axis or value that does not exist.
+        """
+        super().__init_subclass__()
+        values = dict(_axis(text) for text in cls.axes)
+        varied = {name: found for name, found in values.items() if len(found) > 1}
+        fixed = tuple(f"{name}={_spelt(v[0])}" for name, v in values.items() if name not in varied)
+        cls.param_names = [*varied, IMPLEMENTATION]
+        cls.params = [[_spelt(v) for v in found] for found in varied.values()]
+        cls.params.append(list(cls.implementations))
+        family = Family(fixed, tuple(cls.param_names))
+        cls.version = family.version
+        combinations = itertools.product(*cls.params)
+        cls.skip_params = [one for one in combinations if not _is_case(family, one)]
+        for name, track in _TRACKS.items():
+            setattr(cls, name, track)
+
+
+def _axis(text: str) -> tuple[str, tuple[Value, ...]]:
+    axis, values = parse_axis(text)
+    return axis.name, values
+
+
+def _spelt(value: Value) -> int | str:
+    """As on the command line; asv shows whole numbers on an axis of its own."""
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value
+
+
+def _is_case(family: Family, values: tuple[object, ...]) -> bool:
+    try:
+        family.job(values)
+    except UsageError:
+        return False
+    return True
+
+
+class _Rounds:
+    """Records of this process: one per job and round, each round in a fresh worker.
+
+    A round ends when a time is asked for a second time.
+    """
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._round = 1
+        self._delivered: Counter[Job] = Counter()
+        self._measured: Counter[Job] = Counter()
+        self._records: dict[Job, Record] = {}
+
+    def record(self, job: Job, *, is_new: bool) -> Record:
+        """The job's record; with `is_new` one that was not given before."""
+        self._delivered[job] += is_new
+        if self._measured[job] < max(1, self._delivered[job]):
+            self._measure(job)
+        return self._records[job]
+
+    def _measure(self, job: Job) -> None:
+        if self._session is None:
+            self._session = Session(asked())
+            atexit.register(self._session.close)
+        if self._measured[job] == self._round:
+            self._session.renew()
+            self._round += 1
+        self._records[job] = self._session.measure(job, self._round)
+        self._measured[job] += 1
+
+
+_rounds = _Rounds()
+
+
+def _record(suite: Suite, values: tuple[object, ...], *, is_new: bool = False) -> Record:
+    """What was measured of a combination.
+
+    Raises:
+        SkipNotImplemented: it cannot be computed in this way; asv stores NaN.
+        NotMeasuredError: it was wrong, or failed; asv stores null.
+    """
+    record = _rounds.record(_job(suite, values), is_new=is_new)
+    if record.outcome == "unsupported":
+        raise SkipNotImplemented(record.detail)
+    if record.outcome != "measured":
+        message = f"{record.job.implementation}: {record.outcome}: {record.detail}"
+        raise NotMeasuredError(message)
+    return record
+
+
+def _job(suite: Suite, values: tuple[object, ...]) -> Job:
+    family = Family.of_version(suite.version)
+    assert family is not None  # noqa: S101 (the class wrote it)
+    return family.job(values)
+
+
+def track_time(self: Suite, *values: object) -> dict[str, object]:
+    """Seconds of a launch: samples, so that asv has its interval and its test."""
+    (timing,) = _record(self, values, is_new=True).timings
+    return {"samples": list(timing.samples_s), "number": timing.launches_per_sample}
+
+
+def track_error(self: Suite, *values: object) -> float | None:
+    """Relative error in the 2-norm against float64, the largest over groups and results."""
+    accuracy = _record(self, values).accuracy
+    errors = [tensor.group_error for tensor in accuracy.tensors] if accuracy else []
+    return max((error for error in errors if error is not None), default=None)
+
+
+def track_peak_memory(self: Suite, *values: object) -> int | None:
+    """Bytes of a launch beyond its operands."""
+    memory = _record(self, values).memory
+    return memory.peak_bytes if memory else None
+
+
+def track_parameters(self: Suite, *values: object) -> int:
+    """Weights and biases of the layer."""
+    return parameters(parse_case(_job(self, values).case))
+
+
+_UNITS = {
+    track_time: "seconds",
+    track_error: "relative error",
+    track_peak_memory: "bytes",
+    track_parameters: "parameters",
+}
+for _track, _unit in _UNITS.items():
+    vars(_track)["unit"] = _unit
+vars(track_time)["rounds"] = ROUNDS
+_TRACKS: dict[str, Callable[..., object]] = {track.__name__: track for track in _UNITS}
