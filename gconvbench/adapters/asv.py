@@ -41,7 +41,7 @@ __all__ = ["SharedEnvironment", "setup"]
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-class SharedEnvironment(Environment):
+class SharedEnvironment(Environment):  # type: ignore[misc] # asv has no types
     """The running interpreter with its packages, and a checkout of the commit before them.
 
     Args:
@@ -73,7 +73,8 @@ class SharedEnvironment(Environment):
             )
             raise EnvironmentUnavailable(message)
         self._host: HostProcess | None = None
-        super().__init__(conf, python, {"torch": metadata.version("torch")}, tagged_env_vars)
+        self._requirements = {"torch": metadata.version("torch")}  # asv's names are made of it
+        super().__init__(conf, python, self._requirements, tagged_env_vars)
         atexit.register(self.close)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -141,7 +142,11 @@ class SharedEnvironment(Environment):
 
     def _variables(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Where the code is; asv's script takes paths by a variable of its own only."""
-        paths = [*python_paths(self._code), *filter(None, [variables.get("ASV_PYTHONPATH")])]
+        try:
+            paths = python_paths(self._code)
+        except GconvbenchError as error:
+            raise util.UserError(str(error)) from None
+        paths += filter(None, [variables.get("ASV_PYTHONPATH")])
         return {
             **variables,
             **self._global_env_vars,

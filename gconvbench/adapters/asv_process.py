@@ -43,7 +43,9 @@ class HostProcess:
         """Whether it is this commit's."""
         return self._commit == commit
 
-    def ask(self, arguments: Sequence[str], folder: str, *, timeout_s: float | None) -> Reply | None:
+    def ask(
+        self, arguments: Sequence[str], folder: str, *, timeout_s: float | None
+    ) -> Reply | None:
         """Have a request answered; None where it is not for this process.
 
         A death or a hang is a reply, too, with the status that asv knows for it.

@@ -4,7 +4,7 @@ Other tools have no options for what they do not know of. Three variables say it
 
     GCONVBENCH_DEVICE     cpu, cuda or cuda:1; without it cuda if there is any
     GCONVBENCH_THREADS    CPU threads; without it one
-    GCONVBENCH_CODE       a checkout whose implementations are under test; without it what is installed
+    GCONVBENCH_CODE       a checkout that is under test; without it what is installed
 """
 
 from __future__ import annotations
