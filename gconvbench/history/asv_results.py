@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from gconvbench.asv_files import (
+    AsvResults,
+    asv_benchmarks,
+    asv_files,
+    asv_values,
+    commit_time,
+    label_of,
+)
 from gconvbench.errors import UsageError, refused_name
 from gconvbench.history.series import History, HistoryRun, Key, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["asv_history"]
@@ -22,20 +27,6 @@ _Point = tuple[int, str]
 
 _SHORTEST_VERSION = 8
 _UNREADABLE = "a file that is no result of asv"
-
-
-class _Results(Protocol):
-    """What is used of `asv.results.Results`."""
-
-    commit_hash: str
-    date: int
-    env_name: str
-    params: dict[str, str]
-    benchmark_version: dict[str, str | None]
-
-    def get_all_result_keys(self) -> Iterable[str]: ...
-    def get_result_params(self, key: str) -> list[list[str]] | None: ...
-    def get_result_value(self, key: str, params: list[list[str]]) -> list[float] | None: ...
 
 
 def asv_history(folder: Path, machine: str | None = None) -> History:
@@ -52,9 +43,9 @@ def asv_history(folder: Path, machine: str | None = None) -> History:
         UsageError: asv is not installed, there is no such folder, no result in it that asv can
             read, or no such machine.
     """
-    found: dict[str, list[_Results]] = {}
-    results, unreadable = _results(folder)
-    for one in results:
+    found: dict[str, list[AsvResults]] = {}
+    files, unreadable = asv_files(folder, needed_by="--asv")
+    for _, one in files:
         found.setdefault(str(one.params.get("machine")), []).append(one)
     if not found:
         message = (
@@ -70,63 +61,28 @@ def asv_history(folder: Path, machine: str | None = None) -> History:
     return _history(machine, found[machine], _units(folder), left_out)
 
 
-def _results(folder: Path) -> tuple[list[_Results], int]:
-    """What asv can read, and how many files it cannot, or that hold something else."""
-    if not folder.is_dir():
-        message = f"folder {str(folder)!r} does not exist; name asv's results_dir"
-        raise UsageError(message)
-    try:
-        from asv.results import (  # noqa: PLC0415 (optional, and slow to import)
-            Results,
-            iter_results_paths,
-        )
-    except ModuleNotFoundError as error:
-        message = f"--asv needs {error.name}; pip install 'asv>=0.6.6'"
-        raise UsageError(message) from None
-    found: list[_Results] = []
-    unreadable = 0
-    for root, name, machine in iter_results_paths(str(folder)):
-        try:
-            one = Results.load(os.path.join(root, name), machine_name=machine)  # noqa: PTH118
-            _text(int(one.date))
-            list(_values(one))
-        except Exception:  # noqa: BLE001 (asv does not look at what it loads)
-            unreadable += 1
-        else:
-            found.append(one)
-    return found, unreadable
-
-
 def _units(folder: Path) -> dict[str, str]:
     """By benchmark; asv keeps them beside the results, or not at all."""
-    from asv.benchmarks import Benchmarks  # noqa: PLC0415
-    from asv.util import UserError, load_json  # noqa: PLC0415
-
-    try:
-        known = load_json(str(folder / "benchmarks.json"), Benchmarks.api_version)
-    except (OSError, ValueError, UserError):
-        return {}
-    if not isinstance(known, dict):
-        return {}
-    return {name: str(one.get("unit", "")) for name, one in known.items() if isinstance(one, dict)}
+    return {name: str(one.get("unit", "")) for name, one in asv_benchmarks(folder).items()}
 
 
 def _history(
-    machine: str, results: list[_Results], units: dict[str, str], left_out: dict[str, int]
+    machine: str, results: list[AsvResults], units: dict[str, str], left_out: dict[str, int]
 ) -> History:
     points = sorted({(int(one.date), str(one.commit_hash)) for one in results})
+    times = {int(one.date): commit_time(one).isoformat() for one in results}
     environments = {one.env_name for one in results}
     values: dict[Key, dict[_Point, float]] = {}
     unit_of: dict[Key, str] = {}
     for one in results:
         where = one.env_name if len(environments) > 1 else ""
         for benchmark, label, version, value in _values(one):
-            key = Key(f"{benchmark}{label}", where, version)
+            key = Key(label, where, version)
             values.setdefault(key, {})[int(one.date), str(one.commit_hash)] = value
             unit_of[key] = units.get(benchmark, "")
     return History(
         machine=machine,
-        runs=tuple(HistoryRun(name=h, created=_text(date), commit=h) for date, h in points),
+        runs=tuple(HistoryRun(name=h, created=times[date], commit=h) for date, h in points),
         series=_with_short_versions({
             key: Series(key=key, values=tuple(map(found.get, points)), unit=unit_of[key])
             for key, found in sorted(values.items())
@@ -135,21 +91,11 @@ def _history(
     )  # fmt: skip
 
 
-def _values(result: _Results) -> Iterator[tuple[str, str, str, float]]:
-    """Benchmark, parameters, version and value of everything that was measured."""
-    for benchmark in result.get_all_result_keys():
-        params = result.get_result_params(benchmark) or []
-        version = str(result.benchmark_version.get(benchmark) or "")
-        combinations = itertools.product(*params)
-        for words, value in zip(combinations, _measured(result, benchmark, params), strict=False):
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                label = f"({', '.join(map(str, words))})" if words else ""
-                yield benchmark, label, version, float(value)
-
-
-def _measured(result: _Results, benchmark: str, params: list[list[str]]) -> list[float]:
-    """By combination of parameters; None where all of them failed."""
-    return result.get_result_value(benchmark, params) or []
+def _values(results: AsvResults) -> Iterator[tuple[str, str, str, float]]:
+    """Benchmark, its name with parameters, version and value of everything that was measured."""
+    for one in asv_values(results):
+        if isinstance(one.value, int | float) and not isinstance(one.value, bool):
+            yield one.benchmark, label_of(one), one.version, float(one.value)
 
 
 def _with_short_versions(series: dict[Key, Series]) -> tuple[Series, ...]:
@@ -179,7 +125,3 @@ def _shortened(version: str, among: set[str]) -> str:
         (version[:n] for n in lengths if not any(o.startswith(version[:n]) for o in others)),
         version,
     )
-
-
-def _text(date_ms: int) -> str:
-    return datetime.fromtimestamp(date_ms / 1000, UTC).isoformat()
