@@ -21,7 +21,7 @@ from gconvbench.errors import NotMeasuredError, UsageError, refused_name
 from gconvbench.records import SCHEMA, Footer, Header, Job, Line, Record, decode_line, encode_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "Run",
@@ -93,6 +93,10 @@ class RunWriter:
     def append(self, line: Line) -> None:
         """Add one line."""
         self._write(encode_line(line) + b"\n")
+
+    def extend(self, lines: Iterable[Line]) -> None:
+        """Add lines that were measured elsewhere, which need not be saved one by one."""
+        self._write(b"".join(encode_line(line) + b"\n" for line in lines))
 
     def mend(self) -> None:
         """End a line that an interruption may have torn, so that the next one is whole."""
