@@ -137,17 +137,19 @@ def _walked(folder: Path, walk: Any) -> Iterator[tuple[str, str, str]]:  # noqa:
         raise UsageError(message) from None
 
 
-def asv_benchmarks(folder: Path) -> dict[str, dict[str, Any]]:
-    """What asv says of each benchmark beside the results; empty where it does not say."""
+def asv_benchmarks(folder: Path) -> dict[str, dict[str, Any]] | None:
+    """What asv says of each benchmark beside the results; None where that cannot be read."""
     from asv.benchmarks import Benchmarks  # noqa: PLC0415
     from asv.util import UserError, load_json  # noqa: PLC0415
 
     try:
         known = load_json(str(folder / "benchmarks.json"), Benchmarks.api_version)
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError, RecursionError, UserError):
-        return {}
+        return None
     if not isinstance(known, dict):
-        return {}
+        return None
     return {name: one for name, one in known.items() if isinstance(one, dict)}
 
 

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from gconvbench.cli import commands, gate_commands
+from gconvbench.cli import commands, gate_commands, interchange_commands
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, GconvbenchError
 
@@ -31,6 +31,8 @@ app.command("environment")(commands.environment)
 app.command("gate")(gate_commands.gate)
 app.command("compare")(gate_commands.compare)
 app.command("accept")(gate_commands.accept)
+app.add_typer(interchange_commands.export_app, name="export")
+app.add_typer(interchange_commands.import_app, name="import")
 
 
 def main() -> None:

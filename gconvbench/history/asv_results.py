@@ -63,7 +63,8 @@ def asv_history(folder: Path, machine: str | None = None) -> History:
 
 def _units(folder: Path) -> dict[str, str]:
     """By benchmark; asv keeps them beside the results, or not at all."""
-    return {name: str(one.get("unit", "")) for name, one in asv_benchmarks(folder).items()}
+    known = asv_benchmarks(folder) or {}
+    return {name: str(one.get("unit", "")) for name, one in known.items()}
 
 
 def _history(
