@@ -119,6 +119,10 @@ class Engine:
             return self._failure(job, number, error)
         return msgspec.structs.replace(record, telemetry=watch.telemetry)
 
+    def time(self, launch: Launch) -> tuple[Timing, ...]:
+        """Samples of a launch in each cache mode; nothing is proved."""
+        return tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
+
     def measure_anchors(self, request: MeasureAnchors) -> Anchored:
         """Time what is not under test."""
         return Anchored(anchor_samples(request.samples))
@@ -169,7 +173,7 @@ class Engine:
         if not accuracy.faults and not self._method.check_only:
             memory = memory_of(launch, self._device)  # and what the proof displaced comes back
             self._synchronize()
-            timings = tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
+            timings = self.time(launch)
             dispatch = dispatch_of(launch, self._synchronize)
             with _time_of() as proving_again:
                 faults = prove_again(implementation, proof, launch, operands, prepared)

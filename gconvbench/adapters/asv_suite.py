@@ -172,9 +172,9 @@ def track_error(self: Suite, *values: object) -> float | None:
 
 
 def track_peak_memory(self: Suite, *values: object) -> int | None:
-    """Bytes of a launch beyond its operands."""
+    """Bytes of a launch beyond its operands; at least as many as can be told from none."""
     memory = _record(self, values).memory
-    return memory.peak_bytes if memory else None
+    return memory.told_bytes if memory else None
 
 
 def track_parameters(self: Suite, *values: object) -> int:

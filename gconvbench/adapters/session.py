@@ -133,6 +133,10 @@ class Session:
         """
         return self._workers.measure(job, number)
 
+    def measure_anchors(self, samples: int) -> dict[str, tuple[float, ...]]:
+        """Samples of work beside the code under test, in seconds; none where the worker died."""
+        return self._workers.measure_anchors(samples)
+
     def renew(self) -> None:
         """Go on in a fresh process."""
         self._workers.renew()

@@ -97,6 +97,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     source: str
 
     @property
+    def told_bytes(self) -> int | None:
+        """The peak as far as it can be told: the resolution, where it is smaller than that."""
+        return None if self.peak_bytes is None else max(self.peak_bytes, self.resolution_bytes)
+
+    @property
     def workspace_bytes(self) -> int | None:
         """What the launch needs for itself, beyond its results."""
         return None if self.peak_bytes is None else max(0, self.peak_bytes - self.result_bytes)

@@ -10,8 +10,7 @@ import functools
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from gconvbench.cases import parse_case
-from gconvbench.errors import UsageError
+from gconvbench.cases import case_if_any
 from gconvbench.records import JOB_KINDS
 from gconvbench.report import format as fmt
 from gconvbench.report.comparison.ranking import UNREMARKABLE
@@ -190,9 +189,8 @@ def _pairs(job: JobVerdict) -> list[Pair]:
 @functools.lru_cache(maxsize=20_000)
 def _case_pairs(text: str) -> tuple[Pair, ...]:
     """The fields of a case by its id; none where it is no id."""
-    try:
-        case = parse_case(text)
-    except UsageError:
+    case = case_if_any(text)
+    if case is None:
         return ()
     return tuple((axis, _text(getattr(case, axis))) for axis in _AXES)
 

@@ -33,12 +33,18 @@ __all__ = ["first_sentence"]
 _LONGEST_PART = 300
 
 
-def first_sentence(found: Comparison) -> str:
-    """One line for whoever reads only one."""
+def first_sentence(found: Comparison, exit_code: int | None = None) -> str:
+    """One line for whoever reads only one.
+
+    Args:
+        found: what to say.
+        exit_code: another program's, in the place of ours.
+    """
     code = found.exit_code
     parts = _reasons(found, code) if code else _all_is_well(found)
     sentence = "; ".join(shortened(part, _LONGEST_PART) for part in parts)
-    return f"{sentence[:1].upper()}{sentence[1:]}; exit code {int(code)}"
+    said = int(code) if exit_code is None else exit_code
+    return f"{sentence[:1].upper()}{sentence[1:]}; exit code {said}"
 
 
 def _reasons(found: Comparison, code: ExitCode) -> list[str]:

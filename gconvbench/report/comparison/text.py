@@ -32,12 +32,21 @@ if TYPE_CHECKING:
 __all__ = ["print_comparison"]
 
 
-def print_comparison(found: Comparison, console: Console) -> None:
-    """Sentence, sides, findings, groups, rows, suite, what is undecided, commands."""
+def print_comparison(found: Comparison, console: Console, *, exit_code: int | None = None) -> None:
+    """Sentence, sides, findings, groups, rows, suite, what is undecided, commands.
+
+    Args:
+        found: what to print.
+        console: where.
+        exit_code: with which another program leaves, which has commands of its own.
+    """
     width = console.width
-    for line in _wrapped([first_sentence(found)], width, indent=0):
+    for line in _wrapped([first_sentence(found, exit_code)], width, indent=0):
         console.print(line, style="bold", markup=False, soft_wrap=True)
-    for head, lines in _sections(found, width):
+    sections = _sections(found, width)
+    if exit_code is None:
+        sections += _commands(found, width)
+    for head, lines in sections:
         console.print()
         if head:
             console.print(head, style="dim", markup=False, soft_wrap=True)
@@ -54,9 +63,12 @@ def _sections(found: Comparison, width: int) -> list[tuple[str, list[str]]]:
         *_rows(found, width),
         ("all in all", _wrapped(suite_lines(found), width)),
         ("not decided", _wrapped(undecided_lines(found), width)),
-        *((one.purpose, _command_lines(one.pieces, width)) for one in commands(found)),
     ]
     return [(head, lines) for head, lines in sections if lines]
+
+
+def _commands(found: Comparison, width: int) -> list[tuple[str, list[str]]]:
+    return [(one.purpose, _command_lines(one.pieces, width)) for one in commands(found)]
 
 
 def _rows(found: Comparison, width: int) -> list[tuple[str, list[str]]]:

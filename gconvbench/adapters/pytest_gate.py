@@ -1,0 +1,315 @@
+"""The gate inside pytest: the same tests of two commits, in fresh processes, judged as ever.
+
+Each process is a pytest of its own, in a checkout of its side, so that tests, fixtures and the code
+that they time are all that side's; only the engine is one. What only one side has is missing or
+new. Nothing is stored but by the tests themselves.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from gconvbench.adapters.notes import Taken, ask, read_notes
+from gconvbench.adapters.pytest_process import run_pytest
+from gconvbench.adapters.session import asked
+from gconvbench.comparing import (
+    Offer,
+    Row,
+    findings_of,
+    job_verdicts,
+    other_environment,
+    pair_up,
+    with_judgement,
+)
+from gconvbench.errors import ExitCode, GconvbenchError, NotMeasuredError, UsageError
+from gconvbench.gate import judge_sides
+from gconvbench.gate_options import read_gate_options
+from gconvbench.records import Comparison, Finding, Job, SideFacts
+from gconvbench.report.comparison import print_comparison
+from gconvbench.report.console import make_console
+from gconvbench.runner.checkout import (
+    Baseline,
+    checkout,
+    default_baseline,
+    has_new_code,
+    is_dirty,
+    resolve,
+    top_of,
+)
+from gconvbench.runner.gating import Session
+from gconvbench.runner.slots import Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pytest
+
+    from gconvbench.gate.processes import SideName
+    from gconvbench.gate_options import GateOptions
+    from gconvbench.records import Record
+
+    Sides = Mapping[SideName, "_Side"]
+    CacheMode = Literal["hot", "cold"]
+
+__all__ = ["gate", "lines_of"]
+
+_NOT_REACHED = "skipped, or it failed before it was measured"
+_PYTEST = "pytest"
+"""What stands for the implementation of a test, so that its name reads as the command to run it."""
+
+
+class _Side:
+    """The tests of one checkout: each measuring is a fresh pytest.
+
+    Args:
+        code: the folder in the checkout to run in.
+        words: the command line that selects tests, relative to it.
+    """
+
+    def __init__(self, code: Path, words: Sequence[str]) -> None:
+        self.slots = 0
+        self._code = code
+        self._words = words
+        self._first: Slot | None = None
+        self.taken = Taken()
+
+    def offer(self) -> Offer:
+        """All tests that ask for the fixture, by one first process, which counts as such.
+
+        Raises:
+            NotMeasuredError: pytest could not collect them.
+        """
+        start = time.monotonic()
+        self.taken = self._run(None)
+        self._first = _slot(self.taken, time.monotonic() - start)
+        reasons: dict[Job, str | None] = {_job(test): _NOT_REACHED for test in self.taken.collected}
+        for job, record in self._first.records.items():
+            reasons[job] = record.detail if record.outcome == "unsupported" else None
+        return Offer(reasons, {})
+
+    def measure(
+        self,
+        jobs: Sequence[Job],
+        *,
+        anchor_samples: int = 0,  # noqa: ARG002 (each process has them where there are any)
+        is_over: Callable[[], bool] = bool,  # noqa: ARG002 (there is no budget)
+    ) -> Slot:
+        """Measure the tests that these jobs stand for, in a fresh process."""
+        self.slots += 1
+        if self._first is not None:
+            slot, self._first = self._first, None
+            return slot
+        start = time.monotonic()
+        return _slot(self._run([job.case for job in jobs]), time.monotonic() - start)
+
+    def _run(self, tests: list[str] | None) -> Taken:
+        """What a process notes; where it died of a test, another one does the rest."""
+        taken = Taken()
+        while True:
+            with tempfile.TemporaryDirectory(prefix="gconvbench-") as folder:
+                notes = Path(folder) / "notes"
+                ask(notes, tests)
+                ended = run_pytest(self._code, [*self._words, "--gconvbench-notes", str(notes)])
+                taken.add(read_notes(notes))
+            if not taken.collected and ended.failed_to_start:
+                message = f"pytest collected nothing in {self._code.name}: {ended.last_words}"
+                raise NotMeasuredError(message)
+            if not taken.unfinished:
+                return taken
+            taken.give_up(ended.outcome, ended.last_words)
+            wanted = taken.collected if tests is None else tests
+            tests = [test for test in wanted if test not in taken.records]
+            if not tests:
+                return taken
+
+
+def _job(test: str) -> Job:
+    return Job(test, _PYTEST)
+
+
+def _slot(taken: Taken, wall_s: float) -> Slot:
+    records = {
+        _job(test): msgspec.structs.replace(record, job=_job(test))
+        for test, record in taken.records.items()
+    }
+    return Slot(records, taken.anchors, wall_s)
+
+
+def gate(config: pytest.Config) -> tuple[Comparison | str, bool]:
+    """Measure and judge; returns what was found, or why nothing was, and whether it passes."""
+    try:
+        found = _gate(config)
+    except GconvbenchError as error:
+        return str(error), False
+    return found, found.exit_code == ExitCode.FINE
+
+
+def lines_of(found: Comparison | str, exit_code: int) -> list[str]:
+    """What to print at the end of pytest's report.
+
+    Args:
+        found: of `gate`.
+        exit_code: with which pytest leaves where the gate does not pass.
+    """
+    if isinstance(found, str):
+        return [f"no verdict: {found}; exit code {exit_code}"]
+    text = io.StringIO()
+    code = 0 if found.exit_code == ExitCode.FINE else exit_code
+    print_comparison(found, make_console(text, plain=True), exit_code=code)
+    return text.getvalue().splitlines()
+
+
+def _gate(config: pytest.Config) -> Comparison:
+    start = time.monotonic()
+    here = Path(config.invocation_params.dir).resolve()
+    repository = top_of(here).resolve()
+    options = read_gate_options(None, repository)
+    baseline = _baseline(repository, config.getoption("--gconvbench-gate"))
+    words = _words(config, here)
+    with checkout(repository, baseline.commit, build=options.build) as tree:
+        inside = here.relative_to(repository)
+        sides: Sides = {
+            "baseline": _Side(tree / inside, words),
+            "contender": _Side(here, words),
+        }
+        found = _confronted(sides, options, _teller(config))
+    return msgspec.structs.replace(
+        found,
+        baseline=_facts(f"commit {baseline.commit[:10]}, {baseline.why}", sides["baseline"]),
+        contender=_facts("this working tree", sides["contender"]),
+        spent_s=round(time.monotonic() - start, 1),
+    )
+
+
+def _teller(config: pytest.Config) -> Callable[[str], object]:
+    """What says on the terminal how far the gate is."""
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return str
+    reporter.ensure_newline()
+    return lambda text: reporter.write_line(f"gconvbench gate: {text}")
+
+
+def _baseline(repository: Path, name: str) -> Baseline:
+    """The commit to compare with.
+
+    Raises:
+        UsageError: it is the working tree's own.
+        NoBaselineError: there is none.
+    """
+    found = Baseline(resolve(repository, name), f"given as {name}") if name else None
+    found = found or default_baseline(repository)
+    changed = is_dirty(repository) or has_new_code(repository)
+    if found.commit == resolve(repository, "HEAD") and not changed:
+        message = f"both sides are commit {found.commit[:10]}; name an earlier one"
+        raise UsageError(message)
+    return found
+
+
+def _words(config: pytest.Config, here: Path) -> list[str]:
+    """What selects tests, with paths as a checkout has them."""
+    words = [_relative(word, here) for word in config.args]
+    for option in ("-k", "-m"):
+        if text := config.getoption(option):
+            words += [option, text]
+    return words
+
+
+def _relative(word: str, here: Path) -> str:
+    path, separator, rest = word.partition("::")
+    if Path(path).is_absolute() and Path(path).resolve().is_relative_to(here):
+        path = str(Path(path).resolve().relative_to(here))
+    return f"{path}{separator}{rest}"
+
+
+def _facts(what: str, side: _Side) -> SideFacts:
+    tested = side.taken.environment.under_test if side.taken.environment else {}
+    return SideFacts(
+        what=what,
+        commit=str(tested.get("commit") or ""),
+        torch=str(tested.get("torch") or ""),
+        machine=side.taken.machine,
+        processes=side.slots,
+    )
+
+
+def _confronted(sides: Sides, options: GateOptions, tell: Callable[[str], object]) -> Comparison:
+    tell("asking both sides what they have")
+    offers = {name: side.offer() for name, side in sides.items()}
+    pairs = pair_up(offers["baseline"], offers["contender"])
+    modes = _modes(sides)
+    rows = [Row(pair, modes[pair.job.case]) for pair in pairs if not pair.kind]
+    findings = _other_environment(sides)
+    if not rows:
+        findings = (*findings, Finding("empty", "no test was measured on both sides"))
+    found = Comparison(
+        command="gate",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        device=asked().device,
+        baseline=SideFacts(what=""),
+        contender=SideFacts(what=""),
+        jobs=(),
+        findings=findings,
+        seed=options.seed,
+        fail_on=options.fail_on,
+    )
+    if findings:
+        jobs = job_verdicts(pairs, {}, {}, {}, ("hot",))
+        return msgspec.structs.replace(found, jobs=jobs)
+    session = Session(sides, rows, anchors=_anchors(sides), tell=tell)  # type: ignore[arg-type]
+    judgement = judge_sides(
+        session.measure,
+        len(rows),
+        pairs=options.pairs,
+        anchors=len(session.anchors),
+        minimum_effect=options.minimum_effect,
+        seed=options.seed,
+    )
+    new = [pair.job for pair in pairs if pair.kind == "new"]
+    records = session.records
+    records["contender"] |= {job: [_record_of(sides["contender"], job)] for job in new}
+    verdicts = {row: (judgement.cases[i], options.minimum_effect) for i, row in enumerate(rows)}
+    jobs = tuple(
+        one
+        for pair in pairs
+        for one in job_verdicts(
+            [pair],
+            verdicts,
+            records["baseline"],
+            records["contender"],
+            (modes.get(pair.job.case, "hot"),),
+        )
+    )
+    found = msgspec.structs.replace(found, jobs=jobs, findings=findings_of(judgement))
+    return with_judgement(found, judgement)
+
+
+def _record_of(side: _Side, job: Job) -> Record:
+    return msgspec.structs.replace(side.taken.records[job.case], job=job)
+
+
+def _modes(sides: Sides) -> dict[str, CacheMode]:
+    """By test the cache mode of its times, the contender's where they differ."""
+    return {
+        test: record.timings[0].cache_mode if record.timings else "hot"
+        for side in (sides["baseline"], sides["contender"])
+        for test, record in side.taken.records.items()
+    }
+
+
+def _other_environment(sides: Sides) -> tuple[Finding, ...]:
+    before, after = (sides[name].taken.environment for name in ("baseline", "contender"))
+    return other_environment(before, after) if before and after else ()
+
+
+def _anchors(sides: Sides) -> tuple[str, ...]:
+    """Names of the work beside the code under test that both sides did."""
+    before, after = (sides[name].taken.anchors for name in ("baseline", "contender"))
+    return tuple(name for name in before if name in after)

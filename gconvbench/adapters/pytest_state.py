@@ -1,0 +1,190 @@
+"""What a pytest session has measured, and with what. Imports no torch."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from gconvbench.adapters.notes import Notes
+from gconvbench.adapters.session import Asked, Machine, Session, asked, machine_of
+from gconvbench.interchange.carried import carried
+from gconvbench.interchange.machine import machine_info
+from gconvbench.planning import GATE_SAMPLES
+from gconvbench.records import Environment, Plan, PlannedCase, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from gconvbench.records import Header, Job, Record
+
+__all__ = ["State", "this_machine_info", "why_other_machine"]
+
+
+class State:
+    """Sessions of the engine for built-in implementations, started when one is needed.
+
+    Args:
+        what: device and method.
+        processes: how many measure each job, in turn.
+        notes: where a gate reads what was measured; None in a session of its own.
+    """
+
+    def __init__(self, what: Asked, processes: int, notes: Notes | None = None) -> None:
+        self.what = what
+        self._processes = processes
+        self._notes = notes
+        self._sessions: list[Session] = []
+        self._checker: Session | None = None
+        self._here: Header | None = None
+        self._measured: dict[str, tuple[Record, ...]] = {}
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Self:
+        """As the command line asks for.
+
+        Raises:
+            UsageError: a variable has a value that is not allowed.
+        """
+        what = asked()
+        if notes := config.getoption("--gconvbench-notes"):
+            few = {"min_samples": GATE_SAMPLES, "max_samples": GATE_SAMPLES, "min_time_s": 0.0}
+            what = what._replace(method=msgspec.structs.replace(what.method, **few))
+            return cls(what, 1, Notes(notes))
+        method = msgspec.structs.replace(
+            what.method,
+            max_time_s=float(config.getoption("benchmark_max_time")),
+            min_samples=max(what.method.min_samples, config.getoption("benchmark_min_rounds")),
+        )
+        return cls(what._replace(method=method), config.getoption("--gconvbench-processes"))
+
+    def measure(self, test: str, job: Job) -> tuple[Record, ...]:
+        """Prove and time a job in each of the processes, in turn.
+
+        Args:
+            test: whose it is.
+            job: which.
+        """
+        self._start(test)
+        while len(self._sessions) < self._processes:
+            self._sessions.append(Session(self.what, is_locking=not self._sessions))
+        found = []
+        for number, session in enumerate(self._sessions, start=1):
+            found.append(session.measure(job, number))
+            if found[-1].outcome != "measured":
+                break
+        return self._keep(test, tuple(found))
+
+    def check(self, job: Job) -> Record:
+        """Prove a job without timing it."""
+        if self._checker is None:
+            method = msgspec.structs.replace(self.what.method, check_only=True)
+            self._checker = Session(self.what._replace(method=method), is_locking=False)
+        return self._checker.measure(job)
+
+    def measure_here(self, test: str, measure: Callable[[], tuple[Header, Record]]) -> Record:
+        """Keep what is measured in this process.
+
+        Args:
+            test: whose it is.
+            measure: returns the header of a run made here, and the record.
+        """
+        self._start(test)
+        self._here, record = measure()
+        return self._keep(test, (record,))[0]
+
+    @property
+    def header(self) -> Header:
+        """Of a run without cases: a worker's where there is one."""
+        workers = [*self._sessions, *([self._checker] if self._checker else [])]
+        if workers:
+            return workers[0].header
+        if self._here is None:
+            self._checker = Session(self.what, is_locking=False)
+            return self._checker.header
+        return self._here
+
+    def machine_info(self) -> dict[str, Any]:
+        """For pytest-benchmark."""
+        return machine_info(self.header.environment, self.header.machine)
+
+    def carried(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The run of this session, for a document of pytest-benchmark that has its tests."""
+        stored = {one["fullname"] for one in document["benchmarks"]}
+        names: dict[tuple[Job, Any], str] = {}
+        kept: list[Record] = []
+        for test, records in self._measured.items():
+            kept += records
+            key = (records[0].job, self.what.method.cache_modes[0])
+            if test in stored and key not in names:
+                names[key] = test
+        cases = dict.fromkeys(record.job.case for record in kept)
+        plan = Plan(
+            cases=tuple(PlannedCase(case) for case in cases),
+            implementations=tuple(dict.fromkeys(record.job.implementation for record in kept)),
+            rounds=self._processes,
+        )
+        return carried(msgspec.structs.replace(self.header, plan=plan), kept, names)
+
+    def close(self) -> None:
+        """End the workers; a gate's process tells it first where and how they measured."""
+        if self._notes and self._measured:
+            self._notes.ready(Machine(self.header.machine, self.header.environment))
+            if self.what.device == "cpu":
+                self._notes.anchors(self._anchors())
+        for session in (*self._sessions, self._checker):
+            if session:
+                session.close()
+
+    def _anchors(self) -> dict[str, tuple[float, ...]]:
+        """By a worker where there is one, else here, where a test has brought torch."""
+        if self._sessions:
+            return self._sessions[0].measure_anchors(GATE_SAMPLES)
+        from gconvbench.anchors import anchor_samples  # noqa: PLC0415
+
+        return anchor_samples(GATE_SAMPLES)
+
+    def _start(self, test: str) -> None:
+        if self._notes:
+            self._notes.started(test)
+
+    def _keep(self, test: str, records: tuple[Record, ...]) -> tuple[Record, ...]:
+        self._measured[test] = records
+        if self._notes:
+            self._notes.measured(test, records[0])
+        return records
+
+
+@functools.cache
+def this_machine_info() -> dict[str, Any]:
+    """That of this machine, before anything is measured: as long as one import of torch."""
+    machine = machine_of(asked())
+    return machine_info(machine.environment, machine.name)
+
+
+def why_other_machine(theirs: Any, ours: Any) -> str:  # noqa: ANN401 (of a file)
+    """In which fields of the identity two fingerprints differ; empty where they may be compared.
+
+    Args:
+        theirs: of the stored one, as `machine_info` has it.
+        ours: of this machine, likewise.
+    """
+    try:
+        before, after = (
+            Environment(identity=one["identity"], under_test={}, soft={}) for one in (theirs, ours)
+        )
+        found = [one for one in differences(before, after) if not one.is_unknown]
+    except (TypeError, KeyError, AttributeError):
+        return "gconvbench: the stored machine_info has no fingerprint that can be read"
+    if not found:
+        return ""
+    fields = "; ".join(f"{one.field} was {one.before!r}, is {one.after!r}" for one in found[:4])
+    more = f"; and {len(found) - 4} more" if len(found) > 4 else ""  # noqa: PLR2004
+    return (
+        f"gconvbench: times of {theirs.get('machine')} cannot be compared with those of "
+        f"{ours.get('machine')}: {fields}{more}; name a run of this machine with "
+        "--benchmark-compare=NUM, or save one"
+    )
