@@ -5,21 +5,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gconvbench.notebook import BenchTable, bench
+    from gconvbench.report.frame import load
 
 __version__ = "0.1.0"
-__all__ = ["BenchTable", "__version__", "bench"]
+__all__ = ["BenchTable", "__version__", "bench", "load"]
 
 if not TYPE_CHECKING:
+    _MODULES = {
+        "BenchTable": "gconvbench.notebook",
+        "bench": "gconvbench.notebook",
+        "load": "gconvbench.report.frame",
+    }
 
     def __getattr__(name: str) -> object:
-        """Import what needs torch on first use (PEP 562), so that `import gconvbench` does not."""
-        if name in {"BenchTable", "bench"}:
+        """Import torch and pandas on first use (PEP 562), so that `import gconvbench` does not."""
+        module = _MODULES.get(name)
+        if module is not None:
             import random  # noqa: PLC0415 (not needed before)
 
             state = random.getstate()
-            notebook = import_module("gconvbench.notebook")
+            found = import_module(module)
             random.setstate(state)  # importing rich draws a number
-            return getattr(notebook, name)
+            return getattr(found, name)
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
 

@@ -11,7 +11,13 @@ from gconvbench.cases.case import (
     Case,
 )
 from gconvbench.cases.cost import flops, min_bytes, parameters, reduction_length
-from gconvbench.cases.descriptor import Descriptor, case_id, parse_case, parse_descriptor
+from gconvbench.cases.descriptor import (
+    Descriptor,
+    case_id,
+    case_if_any,
+    parse_case,
+    parse_descriptor,
+)
 from gconvbench.cases.sweep import (
     Block,
     Excluded,
@@ -41,6 +47,7 @@ __all__ = [
     "Sweep",
     "Value",
     "case_id",
+    "case_if_any",
     "flops",
     "min_bytes",
     "parameters",

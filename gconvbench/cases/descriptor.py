@@ -28,7 +28,7 @@ from gconvbench.errors import UsageError, refused_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Descriptor", "case_id", "parse_case", "parse_descriptor"]
+__all__ = ["Descriptor", "case_id", "case_if_any", "parse_case", "parse_descriptor"]
 
 _SHAPE_FIELDS = (
     "g", "mb", "ic", "ih", "iw", "oc", "oh", "ow", "kh", "kw",
@@ -83,6 +83,14 @@ def parse_case(text: str) -> Case:
         UsageError: the id does not parse, or describes an impossible case.
     """
     return parse_descriptor(text).case
+
+
+def case_if_any(text: str) -> Case | None:
+    """The case of a job; None where the job is another tool's benchmark and so no case at all."""
+    try:
+        return parse_case(text)
+    except UsageError:
+        return None
 
 
 def parse_descriptor(text: str) -> Descriptor:

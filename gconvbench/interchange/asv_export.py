@@ -58,13 +58,13 @@ def export_asv(run: Run, folder: Path) -> Written:
     origin = run.header.origin
     if origin is not None and origin.tool == "asv":
         return Written(write_back(origin, folder))
-    commit = _commit(run.header)
-    refuse_unsafe_name(run.header.machine)
     tables, left_out = tables_of(run)
     if not tables:
-        message = f"run {run.header.run} has no case, and asv's benchmarks are of cases"
+        message = f"run {run.header.run} has nothing of a case, and asv is told of cases"
         raise UsageError(message)
-    merge_benchmarks(folder, [_metadata(table) for table in tables])
+    commit = _commit(run.header)
+    refuse_unsafe_name(run.header.machine)
+    merge_benchmarks(folder, {table.name: _metadata(table) for table in tables})
     return Written(_write(run.header, commit, tables, folder), left_out)
 
 

@@ -46,13 +46,14 @@ def _path(folder: Path, name: str) -> Path:
     return folder.joinpath(*parts)
 
 
-def _entries(text: str) -> list[dict[str, Any]]:
+def _entries(text: str) -> dict[str, dict[str, Any]]:
+    """By name."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
-    entries = list(found.values()) if isinstance(found, dict) else [None]
-    known = [one for one in entries if isinstance(one, dict) and isinstance(one.get("name"), str)]
+    entries = found if isinstance(found, dict) else {"": None}
+    known = {name: one for name, one in entries.items() if isinstance(one, dict)}
     if len(known) < len(entries):
         message = f"what the run keeps of asv's {BENCHMARKS} cannot be read"
         raise UsageError(message)

@@ -61,4 +61,4 @@ def _entry(one: JobWhole, mode: str, times: JobTimes, header: Header) -> dict[st
     if estimate.half_width is not None:
         half_width_s = estimate.median_s * math.expm1(estimate.half_width)
         entry["range"] = f"± {half_width_s * _PER_SECOND:.3g}"
-    return {**entry, "extra": "\n".join(f"{key}: {value}" for key, value in extra.items())}
+    return {**entry, "extra": "\n".join(f"{key}: {value}" for key, value in extra.items() if value)}

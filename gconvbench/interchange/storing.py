@@ -34,7 +34,7 @@ def run_name(second: str, commit: str) -> str:
         second: as `20250101T000000Z`.
         commit: its hash, or nothing.
     """
-    return f"{second}-{re.sub(r'[^0-9A-Za-z]', '', commit)[:7] or 'none'}"
+    return f"{second}-{re.sub(r'[^0-9A-Za-z]', '', commit)[:7] or 'nocommit'}"
 
 
 def refuse_unsafe_name(name: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gconvbench.cases import DIRECTIONS, SIGNIFICAND_BITS, Case, parse_case
+from gconvbench.cases import DIRECTIONS, SIGNIFICAND_BITS, Case, case_if_any
 from gconvbench.records import FAILED_OUTCOMES, ISOLATED_IF_FINITE, MEASURED_OUTCOMES, RIGHT, Job
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def error_matrix(run: Run) -> dict[str, dict[str, dict[str, Cell]]]:
     """Cells by dtype, implementation and direction, in the plan's order."""
     found: dict[str, dict[str, dict[str, Cell]]] = {}
     for record in run.records:
-        case = parse_case(record.job.case)
+        case = case_if_any(record.job.case)
+        if case is None:
+            continue
         rows = found.setdefault(case.dtype, {})
         row = rows.setdefault(record.job.implementation, {})
         cell = _cell(record)
@@ -95,10 +97,9 @@ def _worse(one: Cell, other: Cell) -> Cell:
 
 def accuracy_labels(record: Record) -> Iterator[str]:
     """What a reader should know of a result that is right."""
-    accuracy = record.accuracy
-    if accuracy is None:
+    accuracy, case = record.accuracy, case_if_any(record.job.case)
+    if accuracy is None or case is None:
         return
-    case = parse_case(record.job.case)
     if accuracy.flow == ISOLATED_IF_FINITE:
         yield "NaN leaks between groups (0 * NaN)"
     if accuracy.repeatability.startswith("other"):
@@ -156,14 +157,14 @@ def error_points(run: Run) -> list[Point]:
     return [
         Point(
             record.job.implementation,
-            parse_case(record.job.case).dtype,
+            case.dtype,
             one.tensor,
             one.reduction_length,
             one.error,
             one.limit,
         )
         for record in run.records
-        if record.accuracy and record.round == 1
+        if record.accuracy and record.round == 1 and (case := case_if_any(record.job.case))
         for one in record.accuracy.tensors
         if one.error is not None
     ]
@@ -243,9 +244,10 @@ def changed_algorithms(run: Run, earlier: Sequence[Run]) -> list[Changed]:
     changed = []
     for (job, tensor), (one, _) in _latest([run]).items():
         old, name = before.get((job, tensor), (None, ""))
-        if old is None or old.group_error is None or one.group_error is None:
+        case = case_if_any(job.case)
+        if case is None or old is None or old.group_error is None or one.group_error is None:
             continue
-        roundoff = 2.0 ** -SIGNIFICAND_BITS[parse_case(job.case).dtype]
+        roundoff = 2.0 ** -SIGNIFICAND_BITS[case.dtype]
         if one.group_error > CHANGED_FACTOR * max(old.group_error, _NOISE_SHARE * roundoff):
             changed.append(
                 Changed(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from gconvbench.cases import DIRECTIONS, parse_case
+from gconvbench.cases import DIRECTIONS, case_if_any
 from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.report import format as fmt
 from gconvbench.report.accuracy import (
@@ -60,8 +60,12 @@ def print_accuracy(run: Run, console: Console, *, earlier: Sequence[Run] = ()) -
 
 
 def _print_matrix(run: Run, console: Console) -> None:
-    console.print("\nworst error in any group, as a share of its limit; - is unsupported")
-    for dtype, found in error_matrix(run).items():
+    matrix = error_matrix(run)
+    if matrix:
+        console.print("\nworst error in any group, as a share of its limit; - is unsupported")
+    elif run.records:
+        console.print("\nno errors: these are benchmarks of another tool, which has times only")
+    for dtype, found in matrix.items():
         rows = {k: row for k, row in found.items() if any(map(_is_supported, row.values()))}
         directions = [one for one in DIRECTIONS if any(one in row for row in rows.values())]
         cells = [[dtype, *directions]]
@@ -189,7 +193,7 @@ def _print_totals(run: Run, console: Console) -> None:
     outcomes: dict[str, int] = {}
     for record in run.records:
         outcomes[record.outcome] = outcomes.get(record.outcome, 0) + 1
-    cases = {record.job.case for record in run.records}
+    cases = {record.job.case for record in run.records if case_if_any(record.job.case)}
     counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     console.print(f"\n{len(cases)} cases; records: {counted or 'none'}")
     _print_precision(run, console)
@@ -224,6 +228,7 @@ def _costs_of_a_millisecond(run: Run) -> list[float]:
         for record in run.records
         if record.proof_s is not None
         and record.timings
-        and parse_case(record.job.case).direction == "fprop"
+        and (case := case_if_any(record.job.case))
+        and case.direction == "fprop"
         and _SHORT_S <= record.timings[0].median_s <= _LONG_S
     ]

@@ -2,33 +2,106 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pandas as pd
 
-from gconvbench.cases import flops, min_bytes, parameters, parse_case
+from gconvbench.cases import Case, case_if_any, flops, min_bytes, parameters
+from gconvbench.store import find_run, load_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from os import PathLike
 
-    from gconvbench.records import Record
+    from gconvbench.records import Record, Timing
     from gconvbench.store import Run
 
-__all__ = ["to_frame"]
+__all__ = ["COLUMNS", "SAMPLE_COLUMNS", "load", "to_frame"]
+
+_FIELDS = Case.__struct_fields__
+COLUMNS = (
+    *("case", "implementation", "twin", "round", "outcome", "detail"),
+    *_FIELDS,
+    *("flops", "min_bytes", "parameters", "error", "first_launch_s", "peak_bytes"),
+    *("workspace_bytes", "cache_mode", "time_s", "samples", "labels"),
+)
+SAMPLE_COLUMNS = ("sample", "sample_s")
 
 
-def to_frame(run: Run) -> pd.DataFrame:
-    """One row per record and cache mode: the job, the case's fields and costs, outcome and time.
+def load(
+    run: str | PathLike[str] = "latest",
+    *,
+    results: str | PathLike[str] = "results",
+    samples: bool = False,
+) -> pd.DataFrame:
+    """Read a stored run: one row per record and cache mode, or one per sample.
 
-    Columns `*_s` are seconds, `*_bytes` bytes; `time_s` is the median of the row's samples, empty
-    where nothing was timed; `twin` is 1 for the second measuring of the same job in a round.
+    Needs no torch. Runs that were imported are read likewise; where the case is another tool's
+    benchmark, what follows from a case is empty.
+
+    Args:
+        run: a file, a run's name or the start of it, `latest`, `latest~1`.
+        results: the folder where runs are stored.
+        samples: one row per sample instead, with two more columns.
+
+    Returns:
+        A table with these columns; empty cells are what is not known.
+
+        `case`: the case id, or the name of another tool's benchmark.
+        `implementation`: which way of computing it.
+        `twin`: 1 for the second measuring of the same job in a round (A/A), else 0.
+        `round`: which fresh process, counted from 1.
+        `outcome`: `measured`, `checked`, `unsupported`, `wrong`, `failed` and so on.
+        `detail`: the reason, where it was not measured.
+        `operation`: `conv`, or `conv_shuffle` and its like.
+        `groups`: of the convolution, as are the following.
+        `batch`: images.
+        `in_channels`: as in `torch.nn.Conv2d`.
+        `out_channels`: likewise.
+        `height`: of the input, in pixels.
+        `width`: likewise.
+        `kernel_size`: a pair (height, width), as are the following.
+        `stride`: in pixels.
+        `padding`: on each side, in pixels.
+        `dilation`: 1 is none.
+        `bias`: whether there is one.
+        `dtype`: such as `float32`.
+        `math_mode`: `ieee` or `tf32`.
+        `memory_format`: `contiguous` or `channels_last`.
+        `direction`: `fprop`, `dgrad`, `wgrad`, `training`.
+        `flops`: floating-point operations of a launch.
+        `min_bytes`: that a launch must move at the least.
+        `parameters`: of the layer.
+        `error`: the largest relative error of any group in any result.
+        `first_launch_s`: seconds that preparing and the first launch took.
+        `peak_bytes`: the most memory that a launch takes beside its operands.
+        `workspace_bytes`: what of it is no result.
+        `cache_mode`: `hot` or `cold`; empty where nothing was timed.
+        `time_s`: the median of the samples, in seconds per launch.
+        `samples`: how many there are.
+        `labels`: what to know of them, separated by semicolons.
+        `sample`: only with `samples`, the sample's number in its row, counted from 0.
+        `sample_s`: only with `samples`, its value in seconds per launch.
+
+    Raises:
+        UsageError: no such run, or it cannot be read.
     """
-    return pd.DataFrame([row for record in run.records for row in _rows(record)])
+    return to_frame(load_run(find_run(Path(results), str(run))), samples=samples)
 
 
-def _rows(record: Record) -> Iterator[dict[str, Any]]:
-    case = parse_case(record.job.case)
+def to_frame(run: Run, *, samples: bool = False) -> pd.DataFrame:
+    """The table that `load` returns, of a run that was read already."""
+    columns = (*COLUMNS, *SAMPLE_COLUMNS) if samples else COLUMNS
+    rows = (row for record in run.records for row in _rows(record))
+    if samples:
+        return pd.DataFrame(_of_samples(rows), columns=list(columns))
+    return pd.DataFrame((row for row, _ in rows), columns=list(columns))
+
+
+def _rows(record: Record) -> Iterator[tuple[dict[str, Any], Timing | None]]:
+    """One per cache mode, and the timing that it is of."""
     tensors = record.accuracy.tensors if record.accuracy else ()
     base = {
         "case": record.job.case,
@@ -37,21 +110,44 @@ def _rows(record: Record) -> Iterator[dict[str, Any]]:
         "round": record.round,
         "outcome": record.outcome,
         "detail": record.detail,
-        **msgspec.structs.asdict(case),
-        "flops": flops(case),
-        "min_bytes": min_bytes(case),
-        "parameters": parameters(case),
+        **_of_case(record.job.case),
         "error": max((t.group_error for t in tensors if t.group_error is not None), default=None),
         "first_launch_s": record.first_launch_s,
         "peak_bytes": record.memory.peak_bytes if record.memory else None,
         "workspace_bytes": record.memory.workspace_bytes if record.memory else None,
     }
     for timing in record.timings:
-        yield base | {
+        row = base | {
             "cache_mode": timing.cache_mode,
             "time_s": timing.median_s,
             "samples": len(timing.samples_s),
             "labels": "; ".join(timing.labels),
         }
+        yield row, timing
     if not record.timings:
-        yield base | {"cache_mode": None, "time_s": None, "samples": 0, "labels": ""}
+        yield base | {"cache_mode": None, "time_s": None, "samples": 0, "labels": ""}, None
+
+
+def _of_case(text: str) -> dict[str, Any]:
+    """Its fields and costs; empty where it is no case."""
+    case = case_if_any(text)
+    if case is None:
+        return dict.fromkeys((*_FIELDS, "flops", "min_bytes", "parameters"))
+    return {
+        **msgspec.structs.asdict(case),
+        "flops": flops(case),
+        "min_bytes": min_bytes(case),
+        "parameters": parameters(case),
+    }
+
+
+def _of_samples(
+    rows: Iterable[tuple[dict[str, Any], Timing | None]],
+) -> Iterator[dict[str, Any]]:
+    """One row per sample; one without where nothing was timed."""
+    for row, timing in rows:
+        if timing is None:
+            yield row
+            continue
+        for number, sample_s in enumerate(timing.samples_s):
+            yield row | {"sample": number, "sample_s": sample_s}

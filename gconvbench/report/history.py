@@ -11,8 +11,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from gconvbench.cases import parse_case
-from gconvbench.errors import UsageError
+from gconvbench.cases import case_if_any
 from gconvbench.history import FEWEST_RUNS, changed_between, dispatch_changed
 from gconvbench.report import format as fmt
 from gconvbench.report.console import aligned
@@ -229,10 +228,8 @@ def _words(series: Iterable[Series]) -> tuple[str, str]:
 
 
 def _case_text(case: str) -> str:
-    try:
-        return fmt.case_text(parse_case(case))
-    except UsageError:
-        return ""
+    parsed = case_if_any(case)
+    return fmt.case_text(parsed) if parsed else ""
 
 
 def _plural(count: int, what: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gconvbench.cases import Case, parse_case
+from gconvbench.cases import Case, case_if_any
 from gconvbench.records import MEASURED_OUTCOMES, Memory, PlannedCase
 from gconvbench.report.accuracy import accuracy_labels, process_labels
 from gconvbench.report.floor import floor_of, floors
@@ -121,26 +121,32 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summarise(run: Run) -> list[CaseSummary]:
-    """All cases of a run in the plan's order, with whatever was recorded of them."""
+    """All cases of a run in the plan's order, with whatever was recorded of them.
+
+    Benchmarks of other tools are no cases, and not among them.
+    """
     by_case: dict[str, dict[str, list[Record]]] = {}
     floor = functools.partial(floor_of, floors(run))
     for record in run.records:
-        case = by_case.setdefault(record.job.case, {})
-        case.setdefault(record.job.implementation, []).append(record)
+        rows = by_case.setdefault(record.job.case, {})
+        rows.setdefault(record.job.implementation, []).append(record)
     return [
-        _summary(planned, by_case[planned.case], floor)
+        _summary(planned, case, by_case[planned.case], floor)
         for planned in run.header.plan.cases
-        if planned.case in by_case
+        if planned.case in by_case and (case := case_if_any(planned.case))
     ]
 
 
 def _summary(
-    planned: PlannedCase, records: dict[str, list[Record]], floor: Callable[[float], float]
+    planned: PlannedCase,
+    case: Case,
+    records: dict[str, list[Record]],
+    floor: Callable[[float], float],
 ) -> CaseSummary:
     native = records.get(NATIVE, [])
     rows = [_row(name, found, native, floor) for name, found in records.items()]
     rows.sort(key=lambda row: (not row.times, _first(row).median_s if row.times else 0.0))
-    return CaseSummary(planned=planned, case=parse_case(planned.case), rows=tuple(rows))
+    return CaseSummary(planned=planned, case=case, rows=tuple(rows))
 
 
 def _row(

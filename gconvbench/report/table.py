@@ -9,6 +9,7 @@ from rich.markup import escape
 from gconvbench.labels import MEANINGS
 from gconvbench.report import format as fmt
 from gconvbench.report.answer import NetworkAnswer, answer_networks
+from gconvbench.report.benchmark_table import benchmarks_of, print_benchmarks
 from gconvbench.report.case_table import COLUMNS, print_case
 from gconvbench.report.console import aligned, print_lines
 from gconvbench.report.floor import floors
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from gconvbench.interchange.jobs import JobWhole
     from gconvbench.store import Run
 
 __all__ = ["print_cases", "print_origin", "print_run", "print_state", "run_line"]
@@ -32,10 +34,12 @@ def print_run(run: Run, console: Console) -> None:
     summaries = summarise(run)
     print_origin(run, console)
     print_cases(summaries, run.header.method.cache_modes, console)
+    benchmarks = benchmarks_of(run)
+    print_benchmarks(benchmarks, console)
     _print_floors(run, console)
     for answer in answer_networks(summaries) if run.footer else ():
         _print_answer(answer, console)
-    _print_totals(run, summaries, console)
+    _print_totals(run, summaries, benchmarks, console)
 
 
 def print_cases(summaries: Sequence[CaseSummary], modes: Sequence[str], console: Console) -> None:
@@ -58,11 +62,16 @@ def run_line(run: Run) -> str:
     commit = str(software.get("commit") or "none")[:10]
     method = header.method
     how = "accuracy only" if method.check_only else f"{method.clock} clock"
-    return (
-        f"{header.environment.identity.get('device_name')}, {method.threads} thread(s), "
-        f"torch {software.get('torch')}, commit {commit}, "
-        f"{_rounds_text(run)}, {how}"
-    )
+    known = [
+        str(header.environment.identity.get("device_name") or "unknown device"),
+        f"{method.threads} thread(s)" if method.threads else "",
+        f"torch {software.get('torch')}" if header.origin is None or "torch" in software else "",
+        f"commit {commit}",
+        _rounds_text(run),
+        how,
+        f"from {header.origin.tool}" if header.origin else "",
+    ]
+    return ", ".join(filter(None, known))
 
 
 def _rounds_text(run: Run) -> str:
@@ -137,7 +146,12 @@ def _ratio_text(a: dict[int, float], b: dict[int, float]) -> str:
     return f" ({fmt.ratio_text(ratio.value, ratio.half_width)}{interval and ' '}{interval})"
 
 
-def _print_totals(run: Run, summaries: Sequence[CaseSummary], console: Console) -> None:
+def _print_totals(
+    run: Run,
+    summaries: Sequence[CaseSummary],
+    benchmarks: Sequence[JobWhole],
+    console: Console,
+) -> None:
     outcomes: dict[str, int] = {}
     fastest: dict[str, int] = {}
     for summary in summaries:
@@ -148,7 +162,10 @@ def _print_totals(run: Run, summaries: Sequence[CaseSummary], console: Console) 
             fastest[best] = fastest.get(best, 0) + 1
     console.print()
     counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-    console.print(f"{len(summaries)} cases; jobs: {counted or 'none'}")
+    if summaries or not benchmarks:
+        console.print(f"{len(summaries)} cases; jobs: {counted or 'none'}")
+    if benchmarks:
+        console.print(f"{len(benchmarks)} benchmarks that are no cases")
     if fastest:
         ranking = sorted(fastest.items(), key=lambda item: -item[1])
         console.print("fastest: " + ", ".join(f"{name} in {count}" for name, count in ranking))
