@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -29,6 +30,16 @@ Plantings = dict[Planting, bool]
 
 _PLANTINGS = "plantings"
 """The property of a test's report that has them, whichever process ran it."""
+
+
+_TESTS = Path(__file__).parent
+_PERFORMANCE = _TESTS / "performance"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --benchmark-only nothing is looked at but what is timed."""
+    is_timed = collection_path.is_relative_to(_PERFORMANCE) or collection_path == _TESTS
+    return True if config.getoption("benchmark_only", default=False) and not is_timed else None
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -193,7 +193,7 @@ def _teller(config: pytest.Config) -> Callable[[str], object]:
     reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None:
         return str
-    reporter.ensure_newline()
+    reporter.write_line("")  # the dots end without one
     return lambda text: reporter.write_line(f"gconvbench gate: {text}")
 
 
