@@ -18,7 +18,7 @@ from gconvbench.stats import median_half_width
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Measuring", "by_asv", "by_gconvbench", "by_pytest", "by_torch"]
+__all__ = ["Measuring", "by_asv", "by_gconvbench", "by_pytest", "by_suite", "by_torch"]
 
 HERE = Path(__file__).parent
 FILES = HERE / "peer_files"
@@ -76,12 +76,47 @@ def by_asv(names: Sequence[str], folder: Path) -> Measuring:
     run([*asv, "machine", "--yes", "--machine", "x"], folder, more=more)
     options = ["--python=same", "--machine", "x", "--set-commit-hash", commit, "--record-samples"]
     wall_s, _ = run([*asv, "run", *options], folder, more=more)
-    (path,) = (folder / "results" / "x").glob(f"{commit[:8]}-*.json")
-    stored = json.loads(path.read_text())
-    (result,) = stored["results"].values()
-    columns = dict(zip(stored["result_columns"], result, strict=False))
-    half_widths = dict(zip(names, map(relative_half_width, columns["samples"]), strict=True))
+    half_widths = _of_asv(folder / "results", "convolution.Convolutions.time_forward", names)
     return _without_import(wall_s, folder, half_widths)
+
+
+def by_suite(names: Sequence[str], folder: Path) -> Measuring:
+    """`asv run` with our environment and a `Suite`: two rounds, and all of its four benchmarks."""
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / "__init__.py").touch()
+    cases = tuple(CONVOLUTIONS[name].case for name in names)
+    text = f"{_SUITE}    cases = {cases!r}\n"
+    (folder / "benchmarks" / "convolution.py").write_text(text)
+    settings = {
+        "version": 1,
+        "project": "convolutions",
+        "repo": ".",
+        "branches": ["main"],
+        "plugins": [".gconvbench.adapters.asv"],
+        "environment_type": "gconvbench",
+        "env_dir": ".asv",
+    }
+    (folder / "asv.conf.json").write_text(json.dumps(settings))
+    _committed(folder)
+    more = {"HOME": str(folder), "GCONVBENCH_LOCKS": str(folder)}
+    wall_s, _ = run([sys.executable, "-m", "asv", "run", "--record-samples"], folder, more=more)
+    half_widths = _of_asv(folder / "results", "convolution.Convolutions.track_time", names)
+    return _without_import(wall_s, folder, half_widths)
+
+
+_SUITE = """from gconvbench.adapters.asv_suite import Suite
+
+
+class Convolutions(Suite):
+"""
+
+
+def _of_asv(results: Path, benchmark: str, names: Sequence[str]) -> dict[str, float]:
+    """The half-widths of the one result file that there is."""
+    (path,) = results.glob("*/*-*py*.json")
+    stored = json.loads(path.read_text())
+    columns = dict(zip(stored["result_columns"], stored["results"][benchmark], strict=False))
+    return dict(zip(names, map(relative_half_width, columns["samples"]), strict=True))
 
 
 def by_pytest(names: Sequence[str], folder: Path) -> Measuring:

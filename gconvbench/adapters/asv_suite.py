@@ -7,7 +7,8 @@
         implementations = ("native", "split_concat")
 
 has four benchmarks for asv, each over the product of the axes that have several values and of the
-implementations: `track_time`, `track_error`, `track_peak_memory` and `track_parameters`. A job is
+implementations (or, with `sweep = "forum"` or `cases = (ID, ...)`, of cases and implementations):
+`track_time`, `track_error`, `track_peak_memory` and `track_parameters`. A job is
 proved before it is timed, and measured once for all four; a wrong one fails. Combinations that are
 no case, and those that an implementation does not support, are skipped.
 
@@ -24,10 +25,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
+from gconvbench import workloads
 from gconvbench.adapters.session import Session, asked
-from gconvbench.cases import parameters, parse_axis, parse_case
+from gconvbench.cases import case_id, parameters, parse_axis, parse_case
 from gconvbench.errors import NotMeasuredError, UsageError
-from gconvbench.interchange.suite import IMPLEMENTATION, Family
+from gconvbench.interchange.suite import CASE, IMPLEMENTATION, Family
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,11 +49,15 @@ class Suite:
     Attributes:
         axes: as after `-a` on the command line; those with one value are fixed, and part of the
             benchmark's version.
+        sweep: a named sweep or a sweep file, in the place of axes.
+        cases: case ids, likewise.
         implementations: by name.
         timeout: seconds until asv gives a combination up; the engine does so earlier.
     """
 
     axes: ClassVar[tuple[str, ...]] = ()
+    sweep: ClassVar[str] = ""
+    cases: ClassVar[tuple[str, ...]] = ()
     implementations: ClassVar[tuple[str, ...]] = ("native",)
     timeout: ClassVar[float] = 1200.0
     params: ClassVar[list[list[Any]]]
@@ -63,11 +69,11 @@ class Suite:
         """What asv looks for, made from axes and implementations.
 
         Raises:
-            UsageError: an axis or value that does not exist.
+            UsageError: an axis, value, sweep or case that does not exist, or more than one of them.
         """
         super().__init_subclass__()
-        values = dict(_axis(text) for text in cls.axes)
-        varied = {name: found for name, found in values.items() if len(found) > 1}
+        values = cls._values()
+        varied = {name: v for name, v in values.items() if len(v) > 1 or name == CASE}
         fixed = tuple(f"{name}={_spelt(v[0])}" for name, v in values.items() if name not in varied)
         cls.param_names = [*varied, IMPLEMENTATION]
         cls.params = [[_spelt(v) for v in found] for found in varied.values()]
@@ -78,6 +84,17 @@ class Suite:
         cls.skip_params = [one for one in combinations if not _is_case(family, one)]
         for name, track in _TRACKS.items():
             setattr(cls, name, track)
+
+    @classmethod
+    def _values(cls) -> dict[str, tuple[Value, ...]]:
+        """By axis, or by the one parameter that is a case id."""
+        if sum(map(bool, (cls.axes, cls.sweep, cls.cases))) > 1:
+            message = f"{cls.__name__}: axes, sweep and cases exclude each other; give one of them"
+            raise UsageError(message)
+        ids = [case_id(parse_case(text)) for text in cls.cases]
+        if cls.sweep:
+            ids = [case_id(one.case) for one in workloads.load(cls.sweep).expand().cases]
+        return {CASE: tuple(ids)} if ids else dict(_axis(text) for text in cls.axes)
 
 
 def _axis(text: str) -> tuple[str, tuple[Value, ...]]:
