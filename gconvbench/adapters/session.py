@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import msgspec
 
 from gconvbench.adapters.sides import code_paths_of
-from gconvbench.errors import UsageError
+from gconvbench.errors import UsageError, refused_name
 from gconvbench.planning import default_device, make_method, refuse_device
 from gconvbench.records import Plan
 from gconvbench.runner import WorkerProcess, device_lock, make_header
@@ -25,6 +25,7 @@ from gconvbench.runner.side import Side
 from gconvbench.runner.workers import Workers
 
 if TYPE_CHECKING:
+    from gconvbench.protocol import Description
     from gconvbench.records import Environment, Header, Job, Method, Record
 
 __all__ = ["CODE_VARIABLE", "Asked", "Machine", "Session", "asked", "machine_of"]
@@ -99,6 +100,7 @@ class Session:
 
     def __init__(self, what: Asked, *, is_locking: bool = True) -> None:
         self._what = what
+        self._known: tuple[Description, ...] = ()
         self._open = contextlib.ExitStack()
         if is_locking:
             self._open.enter_context(device_lock(what.device))
@@ -130,7 +132,17 @@ class Session:
         Args:
             job: which.
             number: of the round that the record is of.
+
+        Raises:
+            UsageError: there is no implementation of this name, or it cannot be used.
         """
+        usable = [one.name for one in self._known if not one.problem]
+        if job.implementation not in usable:
+            for one in self._known:
+                if one.name == job.implementation:
+                    message = f"implementation {one.name!r} cannot be used: {one.problem}"
+                    raise UsageError(message)
+            raise UsageError(refused_name("implementation", job.implementation, usable))
         return self._workers.measure(job, number)
 
     def measure_anchors(self, samples: int) -> dict[str, tuple[float, ...]]:
@@ -148,6 +160,7 @@ class Session:
     def _start(self) -> tuple[Header, Workers]:
         device, method, side = self._what
         worker = WorkerProcess(device, method, side)
+        self._known = worker.ready.implementations
         nothing = Plan(cases=(), implementations=(), rounds=1)
         header = make_header(nothing, method, device, worker.ready, start_s=worker.start_s)
         workers = Workers(header, _TIMEOUT_S, worker, side)

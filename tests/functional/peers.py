@@ -54,9 +54,10 @@ class Peers:
         """`asv`, as its script starts it."""
         return self._run("-m", "asv", *arguments)
 
-    def pytest(self, *arguments: str, **environment: str) -> Outcome:
-        """`pytest`; its own cache stays out of the way."""
-        return self._run("-m", "pytest", "-p", "no:cacheprovider", *arguments, **environment)
+    def pytest(self, *arguments: str, processes: int = 1) -> Outcome:
+        """`pytest`, with so many processes behind each time; its cache stays out of the way."""
+        ours = ("-p", "no:cacheprovider", f"--gconvbench-processes={processes}")
+        return self._run("-m", "pytest", *ours, *arguments)
 
     def gconvbench(self, *arguments: str) -> Outcome:
         """Our own command."""
@@ -71,11 +72,11 @@ class Peers:
         """Count from here."""
         self._log.unlink(missing_ok=True)
 
-    def _run(self, *arguments: str, **environment: str) -> Outcome:
+    def _run(self, *arguments: str) -> Outcome:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env=self.environment | environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=280,

@@ -44,7 +44,7 @@ class Clock:
 
     def chunk(self, launch, launches):
         launch()
-        name, groups = running[-1]
+        name, groups = running[-1] if running else ("native", 1)
         factor = FACTORS.get(f"{{name}} groups {{groups}}", 1.0)
         return (1e-3 / groups * factor * NOISE.gauss(1.0, 0.003),)
 
