@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gconvbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 __all__ = [
     "AsvFile",
@@ -111,7 +111,7 @@ def asv_files(folder: Path, *, needed_by: str) -> tuple[list[AsvFile], int]:
     found: list[AsvFile] = []
     unreadable = 0
     for root, name, machine in _walked(folder, iter_results_paths):
-        path = folder / root / name
+        path = Path(root, name)
         try:
             one = Results.load(str(path), machine_name=machine)
             commit_time(one)
