@@ -1,5 +1,5 @@
-# make bench: the main job on this machine. make test: all checks and tests.
-# Both create .venv with pinned versions on the first call and reuse it afterwards.
+# make bench: the main job on this machine. make test: all checks and tests. make asv: asv run.
+# All create .venv with pinned versions on the first call and reuse it afterwards.
 # PYTHON=/path/to/python uses that interpreter and its packages instead.
 
 ifdef PYTHON
@@ -11,10 +11,13 @@ else
   READY := .venv/ready
 endif
 
-.PHONY: bench test format clean
+.PHONY: asv bench test format clean
 
 bench: $(READY)
 	$(PY) -m gconvbench run --sweep forum --sweep quick --rounds 5 --aa native
+
+asv: $(READY)
+	$(PY) -m asv run
 
 test: $(READY)
 	$(PY) -m tests.check

@@ -48,7 +48,7 @@ _USAGE_ERROR = 4
 
 def main() -> None:
     """Print a row per version; ends with 1 where one does not work."""
-    rows = [("pytest-benchmark", "pytest", *_COLUMNS)]
+    rows: list[tuple[str, ...]] = [("pytest-benchmark", "pytest", *_COLUMNS)]
     for text in sys.argv[1:] or VERSIONS:
         one, _, pytest = text.partition("@")
         with tempfile.TemporaryDirectory() as folder:
