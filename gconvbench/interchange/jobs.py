@@ -56,8 +56,8 @@ class JobWhole(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most memory that a launch took in any round."""
-        peaks = [one.memory.peak_bytes for one in self.records if one.memory]
+        """The most memory that a launch took in any round, as far as it can be told."""
+        peaks = [one.memory.told_bytes for one in self.records if one.memory]
         return max((peak for peak in peaks if peak is not None), default=None)
 
 
