@@ -122,20 +122,20 @@ def _is_case(family: Family, values: tuple[object, ...]) -> bool:
 class _Rounds:
     """Records of this process: one per job and round, each round in a fresh worker.
 
-    A round ends when a time is asked for a second time.
+    A round ends when a benchmark asks for the same job again.
     """
 
     def __init__(self) -> None:
         self._session: Session | None = None
         self._round = 1
-        self._delivered: Counter[Job] = Counter()
+        self._given: Counter[tuple[Job, str]] = Counter()
         self._measured: Counter[Job] = Counter()
         self._records: dict[Job, Record] = {}
 
-    def record(self, job: Job, *, is_new: bool) -> Record:
-        """The job's record; with `is_new` one that was not given before."""
-        self._delivered[job] += is_new
-        if self._measured[job] < max(1, self._delivered[job]):
+    def record(self, job: Job, asking: str) -> Record:
+        """The job's record of the round that whoever is asking has not seen yet."""
+        self._given[job, asking] += 1
+        if self._measured[job] < self._given[job, asking]:
             self._measure(job)
         return self._records[job]
 
@@ -153,14 +153,14 @@ class _Rounds:
 _rounds = _Rounds()
 
 
-def _record(suite: Suite, values: tuple[object, ...], *, is_new: bool = False) -> Record:
+def _record(suite: Suite, values: tuple[object, ...], asking: str) -> Record:
     """What was measured of a combination.
 
     Raises:
         SkipNotImplemented: it cannot be computed in this way; asv stores NaN.
         NotMeasuredError: it was wrong, or failed; asv stores null.
     """
-    record = _rounds.record(_job(suite, values), is_new=is_new)
+    record = _rounds.record(_job(suite, values), asking)
     if record.outcome == "unsupported":
         raise SkipNotImplemented(record.detail)
     if record.outcome != "measured":
@@ -177,21 +177,28 @@ def _job(suite: Suite, values: tuple[object, ...]) -> Job:
 
 def track_time(self: Suite, *values: object) -> dict[str, object]:
     """Seconds of a launch: samples, so that asv has its interval and its test."""
-    (timing,) = _record(self, values, is_new=True).timings
+    (timing,) = _record(self, values, "time").timings
     return {"samples": list(timing.samples_s), "number": timing.launches_per_sample}
 
 
 def track_error(self: Suite, *values: object) -> float | None:
     """Relative error in the 2-norm against float64, the largest over groups and results."""
-    accuracy = _record(self, values).accuracy
+    accuracy = _record(self, values, "error").accuracy
     errors = [tensor.group_error for tensor in accuracy.tensors] if accuracy else []
     return max((error for error in errors if error is not None), default=None)
 
 
-def track_peak_memory(self: Suite, *values: object) -> int | None:
-    """Bytes of a launch beyond its operands; at least as many as can be told from none."""
-    memory = _record(self, values).memory
-    return memory.told_bytes if memory else None
+def track_peak_memory(self: Suite, *values: object) -> object:
+    """Bytes of a launch beyond its operands.
+
+    A GPU's allocator tells them exactly. On the CPU they are resident pages, which for the same
+    code may differ by half from process to process: one sample per round, for asv to judge.
+    """
+    memory = _record(self, values, "memory").memory
+    if memory is None or memory.told_bytes is None:
+        return None
+    is_exact = memory.resolution_bytes == 0
+    return memory.told_bytes if is_exact else {"samples": [memory.told_bytes], "number": 1}
 
 
 def track_parameters(self: Suite, *values: object) -> int:
@@ -207,5 +214,6 @@ _UNITS = {
 }
 for _track, _unit in _UNITS.items():
     vars(_track)["unit"] = _unit
-vars(track_time)["rounds"] = ROUNDS
+for _track in (track_time, track_peak_memory):
+    vars(_track)["rounds"] = ROUNDS
 _TRACKS: dict[str, Callable[..., object]] = {track.__name__: track for track in _UNITS}

@@ -35,6 +35,7 @@ class FakeSession:
     def __init__(self, ends: dict[str, Any] | None = None) -> None:
         self.ends = ends or {}
         self.process = 1
+        self.memory = Memory(peak_bytes=5, result_bytes=1, resolution_bytes=4096, source="x")
         self.asked: list[tuple[int, Job]] = []
 
     def measure(self, job: Job, number: int) -> Record:
@@ -42,7 +43,7 @@ class FakeSession:
         fields: dict[str, Any] = {
             "timings": (make_timing(self.process * 1e-3),),
             "accuracy": make_accuracy(3e-8),
-            "memory": Memory(peak_bytes=5, result_bytes=1, resolution_bytes=4096, source="x"),
+            "memory": self.memory,
         }
         ending = self.ends.get(job.implementation)
         fields = {"outcome": ending} if ending else fields
@@ -122,10 +123,26 @@ def test_wrong_use_is_refused_when_the_class_is_made(fields: dict[str, Any], sai
 def test_four_benchmarks_share_one_measuring(session: FakeSession) -> None:
     suite: Any = Grouped()
     assert suite.track_error(2, 4, "native") == 3e-8
-    assert suite.track_peak_memory(2, 4, "native") == 4096  # less cannot be told
+    assert suite.track_peak_memory(2, 4, "native") == {"samples": [4096], "number": 1}
     assert suite.track_time(2, 4, "native") == {"samples": [1e-3], "number": 1}
     assert suite.track_parameters(2, 4, "native") == 4 * 2 * 9
     assert len(session.asked) == 1
+
+
+def test_memory_that_is_known_exactly_is_one_number(session: FakeSession) -> None:
+    exact = Memory(peak_bytes=5, result_bytes=1, resolution_bytes=0, source="x")
+    session.memory = exact
+    suite: Any = Grouped()
+    assert suite.track_peak_memory(2, 4, "native") == 5
+
+
+def test_each_benchmark_has_its_own_rounds(session: FakeSession) -> None:
+    suite: Any = Grouped()
+    for _ in range(2):  # as asv does: all benchmarks of a round, then all of the next
+        suite.track_peak_memory(2, 4, "native")
+        suite.track_time(2, 4, "native")
+    suite.track_error(2, 4, "native")
+    assert [process for process, _ in session.asked] == [1, 2]
 
 
 def test_a_time_asked_for_again_is_a_round_in_a_fresh_process(session: FakeSession) -> None:
