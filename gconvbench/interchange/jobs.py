@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from gconvbench.records import MEASURED_OUTCOMES, Job, Record
+from gconvbench.records import MEASURED_OUTCOMES, Job, Memory, Record
 
 if TYPE_CHECKING:
     from gconvbench.records import TensorAccuracy
@@ -55,10 +55,10 @@ class JobWhole(msgspec.Struct, frozen=True, kw_only=True):
         return max(tensors, key=lambda one: one.group_error or 0.0)
 
     @property
-    def peak_bytes(self) -> int | None:
-        """The most memory that a launch took in any round, as far as it can be told."""
-        peaks = [one.memory.told_bytes for one in self.records if one.memory]
-        return max((peak for peak in peaks if peak is not None), default=None)
+    def memories(self) -> tuple[Memory, ...]:
+        """What a launch took in each round, where that is known."""
+        found = (one.memory for one in self.records)
+        return tuple(one for one in found if one and one.told_bytes is not None)
 
 
 def jobs_of_run(run: Run) -> list[JobWhole]:
