@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pytest
 
     from gconvbench.records import Header, Job, Record
+
+    CacheMode = Literal["hot", "cold"]
 
 __all__ = ["State", "this_machine_info", "why_other_machine"]
 
@@ -112,15 +114,17 @@ class State:
         return machine_info(self.header.environment, self.header.machine)
 
     def carried(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The run of this session, for a document of pytest-benchmark that has its tests."""
+        """The run of this session, for a document of pytest-benchmark that has its tests.
+
+        Of several tests of the same job it has the first: a run has a job once in a round.
+        """
         stored = {one["fullname"] for one in document["benchmarks"]}
-        names: dict[tuple[Job, Any], str] = {}
-        kept: list[Record] = []
-        for test, records in self._measured.items():
-            kept += records
-            key = (records[0].job, self.what.method.cache_modes[0])
-            if test in stored and key not in names:
-                names[key] = test
+        first = {records[0].job: test for test, records in reversed(self._measured.items())}
+        kept = [record for test in first.values() for record in self._measured[test]]
+        mode = self.what.method.cache_modes[0]
+        names: dict[tuple[Job, CacheMode], str] = {
+            (job, mode): test for job, test in first.items() if test in stored
+        }
         cases = dict.fromkeys(record.job.case for record in kept)
         plan = Plan(
             cases=tuple(PlannedCase(case) for case in cases),

@@ -234,6 +234,8 @@ def test_another_device_is_refused_with_the_reason(history: History) -> None:
 
 
 def test_a_saved_file_is_a_run(history: History) -> None:
+    call = "gconv_benchmark('g2mb1ic8ih6oc8kh3ph1', implementation='ours')\n"
+    _write(history, f"def test_again(gconv_benchmark):\n    {call}")  # a job of the other file's
     history.peers.pytest("--benchmark-only", "--benchmark-save=base", "--benchmark-save-data")
     taken = history.peers.gconvbench("import", "pytest-benchmark", str(history.saved[0]))
     assert taken.code == 0, taken.err
@@ -241,6 +243,10 @@ def test_a_saved_file_is_a_run(history: History) -> None:
     assert shown.code == 0, shown.err
     assert "ours" in shown.out
     assert "1 round(s)" in shown.out
+    stored = history.peers.gconvbench("show", "--json").lines
+    samples = {len(r["timings"][0]["samples_s"]) for r in stored if r["kind"] == "record"}
+    assert len(stored) == 1 + 8 + 1
+    assert min(samples) >= 10
 
 
 def test_the_gate_fails_with_ten_and_lists_slower_new_and_missing(history: History) -> None:
