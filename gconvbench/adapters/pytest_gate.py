@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+import numpy as np
 
 from gconvbench.adapters.notes import Taken, ask, read_notes
 from gconvbench.adapters.pytest_process import run_pytest
@@ -264,18 +265,19 @@ def _confronted(sides: Sides, options: GateOptions, tell: Callable[[str], object
         jobs = job_verdicts(pairs, {}, {}, {}, ("hot",))
         return msgspec.structs.replace(found, jobs=jobs)
     session = Session(sides, rows, anchors=_anchors(sides), tell=tell)  # type: ignore[arg-type]
+    minimum = [options.minimum_effect_for(row.pair.job.case, _PYTEST) for row in rows]
     judgement = judge_sides(
         session.measure,
         len(rows),
         pairs=options.pairs,
         anchors=len(session.anchors),
-        minimum_effect=options.minimum_effect,
+        minimum_effect=np.array(minimum),
         seed=options.seed,
     )
     new = [pair.job for pair in pairs if pair.kind == "new"]
     records = session.records
     records["contender"] |= {job: [_record_of(sides["contender"], job)] for job in new}
-    verdicts = {row: (judgement.cases[i], options.minimum_effect) for i, row in enumerate(rows)}
+    verdicts = {row: (judgement.cases[i], minimum[i]) for i, row in enumerate(rows)}
     jobs = tuple(
         one
         for pair in pairs

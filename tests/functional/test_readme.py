@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from tests.functional.conftest import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.functional.conftest import Command
 
 
@@ -24,6 +28,30 @@ def test_the_results_of_a_page_are_those_of_stored_runs(gconvbench: Command, pag
         assert shown.code == 0, shown.err
         for part in re.split(r"^\.\.\.\n", block, flags=re.MULTILINE):
             assert part in shown.out
+
+
+def test_what_asv_and_pytest_benchmark_show_is_what_the_page_says(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"```\n(\$ asv show .*?)```", text, re.DOTALL)
+    samples = re.findall(r"^\$ ([^\n]+)\n(.*?)(?=^\$ |\Z)", block, re.DOTALL | re.MULTILINE)
+    assert [command.split()[0] for command, _ in samples] == ["asv", "pytest-benchmark"]
+    for command, sample in samples:
+        program, *words = command.split()
+        done = subprocess.run(
+            [sys.executable, "-m", program.replace("-", "_"), *words],
+            cwd=ROOT, env=os.environ | {"HOME": str(tmp_path), "COLUMNS": "100"},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for part in re.split(r"^\.\.\.\n", sample, flags=re.MULTILINE):
+            assert part in done.stdout
+
+
+def test_what_is_stored_for_other_tools_names_no_one() -> None:
+    for folder in ("asv", "pytest-benchmark"):
+        paths = list((ROOT / "results" / folder).rglob("*.json"))
+        assert paths
+        for path in paths:
+            assert not re.search(r"/(home|root|tmp|work)/|hostname", path.read_text("utf-8"))
 
 
 def test_every_run_in_the_repository_is_whole_and_names_no_one(gconvbench: Command) -> None:
