@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import ModuleType
 
-__all__: list[str] = []
+__all__ = ["load_package"]
 
 
-def _load_package(name: str, folder: Path) -> ModuleType:
-    """Load a package from exactly this folder, whatever is on the path."""
+def load_package(name: str, folder: Path) -> ModuleType:
+    """Load a package from exactly this folder, whatever is on the path.
+
+    Raises:
+        ImportError: it is no package.
+    """
     spec = importlib.util.spec_from_file_location(
         name, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
@@ -101,12 +105,12 @@ def _own_entry_points(folder: Path) -> None:
 
 
 def _start() -> None:
-    engine = _load_package("gconvbench", Path(__file__).parent)
+    engine = load_package("gconvbench", Path(__file__).parent)
     if len(sys.argv) > 1:
         _own_entry_points(Path(sys.argv[1]))
         folder = Path(sys.argv[1]) / "gconvbench" / "implementations"
         if (folder / "__init__.py").is_file():
-            engine.implementations = _load_package(  # type: ignore[attr-defined]
+            engine.implementations = load_package(  # type: ignore[attr-defined]
                 "gconvbench.implementations", folder
             )
     from gconvbench.worker import main  # noqa: PLC0415 (the package is there only now)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import io
 import os
 import runpy
@@ -22,6 +21,7 @@ import msgspec
 from gconvbench.adapters.asv_messages import Reply, Request
 from gconvbench.adapters.asv_suite import Suite
 from gconvbench.errors import GconvbenchError
+from gconvbench.side_worker import load_package
 
 __all__ = ["answer", "is_ours", "main"]
 
@@ -45,18 +45,9 @@ def is_ours(suite: Path, benchmark: str) -> bool:
 
 def _package(folder: Path) -> str:
     """Import a package from exactly this folder; returns its name."""
-    name = folder.name
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
-        if spec is None or spec.loader is None:
-            message = f"{folder} cannot be imported"
-            raise ImportError(message)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return name
+    if folder.name not in sys.modules:
+        load_package(folder.name, folder)
+    return folder.name
 
 
 def answer(request: Request) -> Reply | None:

@@ -8,7 +8,6 @@ new. Nothing is stored but by the tests themselves.
 from __future__ import annotations
 
 import io
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +16,9 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
-from gconvbench.adapters.notes import Taken, ask, read_notes
-from gconvbench.adapters.pytest_process import run_pytest
+from gconvbench.adapters.pytest_side import PYTEST, PytestSide
 from gconvbench.adapters.session import asked
 from gconvbench.comparing import (
-    Offer,
     Row,
     findings_of,
     job_verdicts,
@@ -29,10 +26,10 @@ from gconvbench.comparing import (
     pair_up,
     with_judgement,
 )
-from gconvbench.errors import ExitCode, GconvbenchError, NotMeasuredError, UsageError
+from gconvbench.errors import ExitCode, GconvbenchError, UsageError
 from gconvbench.gate import judge_sides
 from gconvbench.gate_options import read_gate_options
-from gconvbench.records import Comparison, Finding, Job, SideFacts
+from gconvbench.records import Comparison, Finding, SideFacts
 from gconvbench.report.comparison import print_comparison
 from gconvbench.report.console import make_console
 from gconvbench.runner.checkout import (
@@ -45,102 +42,20 @@ from gconvbench.runner.checkout import (
     top_of,
 )
 from gconvbench.runner.gating import Session
-from gconvbench.runner.slots import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import pytest
 
     from gconvbench.gate.processes import SideName
     from gconvbench.gate_options import GateOptions
-    from gconvbench.records import Record
+    from gconvbench.records import Job, Record
 
-    Sides = Mapping[SideName, "_Side"]
+    Sides = Mapping[SideName, PytestSide]
     CacheMode = Literal["hot", "cold"]
 
 __all__ = ["gate", "lines_of"]
-
-_NOT_REACHED = "skipped, or it failed before it was measured"
-_PYTEST = "pytest"
-"""What stands for the implementation of a test, so that its name reads as the command to run it."""
-
-
-class _Side:
-    """The tests of one checkout: each measuring is a fresh pytest.
-
-    Args:
-        code: the folder in the checkout to run in.
-        words: the command line that selects tests, relative to it.
-    """
-
-    def __init__(self, code: Path, words: Sequence[str]) -> None:
-        self.slots = 0
-        self._code = code
-        self._words = words
-        self._first: Slot | None = None
-        self.taken = Taken()
-
-    def offer(self) -> Offer:
-        """All tests that ask for the fixture, by one first process, which counts as such.
-
-        Raises:
-            NotMeasuredError: pytest could not collect them.
-        """
-        start = time.monotonic()
-        self.taken = self._run(None)
-        self._first = _slot(self.taken, time.monotonic() - start)
-        reasons: dict[Job, str | None] = {_job(test): _NOT_REACHED for test in self.taken.collected}
-        for job, record in self._first.records.items():
-            reasons[job] = record.detail if record.outcome == "unsupported" else None
-        return Offer(reasons, {})
-
-    def measure(
-        self,
-        jobs: Sequence[Job],
-        *,
-        anchor_samples: int = 0,  # noqa: ARG002 (each process has them where there are any)
-        is_over: Callable[[], bool] = bool,  # noqa: ARG002 (there is no budget)
-    ) -> Slot:
-        """Measure the tests that these jobs stand for, in a fresh process."""
-        self.slots += 1
-        if self._first is not None:
-            slot, self._first = self._first, None
-            return slot
-        start = time.monotonic()
-        return _slot(self._run([job.case for job in jobs]), time.monotonic() - start)
-
-    def _run(self, tests: list[str] | None) -> Taken:
-        """What a process notes; where it died of a test, another one does the rest."""
-        taken = Taken()
-        while True:
-            with tempfile.TemporaryDirectory(prefix="gconvbench-") as folder:
-                notes = Path(folder) / "notes"
-                ask(notes, tests)
-                ended = run_pytest(self._code, [*self._words, "--gconvbench-notes", str(notes)])
-                taken.add(read_notes(notes))
-            if not taken.collected and ended.failed_to_start:
-                message = f"pytest collected nothing in {self._code.name}: {ended.last_words}"
-                raise NotMeasuredError(message)
-            if not taken.unfinished:
-                return taken
-            taken.give_up(ended.outcome, ended.last_words)
-            wanted = taken.collected if tests is None else tests
-            tests = [test for test in wanted if test not in taken.records]
-            if not tests:
-                return taken
-
-
-def _job(test: str) -> Job:
-    return Job(test, _PYTEST)
-
-
-def _slot(taken: Taken, wall_s: float) -> Slot:
-    records = {
-        _job(test): msgspec.structs.replace(record, job=_job(test))
-        for test, record in taken.records.items()
-    }
-    return Slot(records, taken.anchors, wall_s)
 
 
 def gate(config: pytest.Config) -> tuple[Comparison | str, bool]:
@@ -177,8 +92,8 @@ def _gate(config: pytest.Config) -> Comparison:
     with checkout(repository, baseline.commit, build=options.build) as tree:
         inside = here.relative_to(repository)
         sides: Sides = {
-            "baseline": _Side(tree / inside, words),
-            "contender": _Side(here, words),
+            "baseline": PytestSide(tree / inside, words),
+            "contender": PytestSide(here, words),
         }
         found = _confronted(sides, options, _teller(config))
     return msgspec.structs.replace(
@@ -230,7 +145,7 @@ def _relative(word: str, here: Path) -> str:
     return f"{path}{separator}{rest}"
 
 
-def _facts(what: str, side: _Side) -> SideFacts:
+def _facts(what: str, side: PytestSide) -> SideFacts:
     tested = side.taken.environment.under_test if side.taken.environment else {}
     return SideFacts(
         what=what,
@@ -265,7 +180,7 @@ def _confronted(sides: Sides, options: GateOptions, tell: Callable[[str], object
         jobs = job_verdicts(pairs, {}, {}, {}, ("hot",))
         return msgspec.structs.replace(found, jobs=jobs)
     session = Session(sides, rows, anchors=_anchors(sides), tell=tell)  # type: ignore[arg-type]
-    minimum = [options.minimum_effect_for(row.pair.job.case, _PYTEST) for row in rows]
+    minimum = [options.minimum_effect_for(row.pair.job.case, PYTEST) for row in rows]
     judgement = judge_sides(
         session.measure,
         len(rows),
@@ -293,7 +208,7 @@ def _confronted(sides: Sides, options: GateOptions, tell: Callable[[str], object
     return with_judgement(found, judgement)
 
 
-def _record_of(side: _Side, job: Job) -> Record:
+def _record_of(side: PytestSide, job: Job) -> Record:
     return msgspec.structs.replace(side.taken.records[job.case], job=job)
 
 

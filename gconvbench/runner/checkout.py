@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gconvbench.errors import NotMeasuredError, UsageError, refused_name
+from gconvbench.runner.commands import run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,28 +208,13 @@ def _fill(repository: Path, tree: Path, commit: str) -> None:
 
 
 def _build(tree: Path, command: str, timeout_s: float) -> None:
-    """Run it to its end; what it has started ends with it, whatever happens."""
-    with subprocess.Popen(  # noqa: S602 (a person's own command, in a shell as they wrote it)
-        command,
-        cwd=tree,
-        shell=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            said, _ = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            message = f"build command {command!r} did not end within {timeout_s:g} s"
-            raise NotBuiltError(message) from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode:
-        words = said.strip().splitlines() or ["it said nothing"]
-        message = f"build command {command!r} failed with status {process.returncode}: {words[-1]}"
+    ended = run_to_end(command, tree, timeout_s=timeout_s)
+    if ended.code is None:
+        message = f"build command {command!r} did not end within {timeout_s:g} s"
+        raise NotBuiltError(message)
+    if ended.code:
+        status = f"failed with status {ended.code}"
+        message = f"build command {command!r} {status}: {ended.last_words}"
         raise NotBuiltError(message)
 
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from gconvbench.adapters import pytest_gate, sides
+from gconvbench.adapters import pytest_gate, pytest_side, sides
 from gconvbench.adapters.notes import Notes, ask, read_notes
-from gconvbench.adapters.pytest_process import Ended, run_pytest
+from gconvbench.adapters.pytest_process import failed_to_start, run_pytest
 from gconvbench.adapters.pytest_state import why_other_machine
 from gconvbench.adapters.session import Machine, asked
 from gconvbench.errors import GconvbenchError, NotMeasuredError, UsageError
 from gconvbench.gate_options import GateOptions
 from gconvbench.records import Environment
+from gconvbench.runner.commands import Ended
 from tests.fakes import make_record, make_timing
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Script:
         wanted = msgspec.json.decode(notes_path.read_bytes().splitlines()[0])["tests"]
         tests = [t for t in (*self.times_s, *self.outcomes) if wanted is None or t in wanted]
         notes = Notes(str(notes_path))
-        if not tests and self.ended.failed_to_start:
+        if not tests and failed_to_start(self.ended):
             return self.ended
         notes.collected((*tests, *self.collected))
         for test in tests:
@@ -88,8 +89,8 @@ def confront(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         def run(code: Path, words: Sequence[str]) -> Ended:
             return scripts[code].run(Path(words[-1]))
 
-        monkeypatch.setattr(pytest_gate, "run_pytest", run)
-        both = {path.name: pytest_gate._Side(path, ["t.py"]) for path in scripts}
+        monkeypatch.setattr(pytest_side, "run_pytest", run)
+        both = {path.name: pytest_side.PytestSide(path, ["t.py"]) for path in scripts}
         return pytest_gate._confronted(both, GateOptions(), str)  # type: ignore[arg-type]
 
     return confronted
@@ -191,8 +192,7 @@ def test_a_process_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) ->
         "import subprocess\ndef test_it():\n    subprocess.run(['sleep', '60'])\n"
     )
     ended = run_pytest(tmp_path, ["test_hangs.py"], timeout_s=2)
-    assert ended.outcome == "timed_out"
-    assert ended.last_words == "took longer than 2 s"
+    assert ended == (None, "it did not end within 2 s")
 
 
 def test_a_checkout_of_gconvbench_itself_does_not_replace_the_engine(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""Commands of other people's, run to their end with everything that they start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["Ended", "run_to_end"]
+
+
+class Ended(NamedTuple):
+    """How a command ended.
+
+    Attributes:
+        code: its exit status; negative for a signal, None where it took too long.
+        last_words: the last line that it said.
+    """
+
+    code: int | None
+    last_words: str
+
+
+def run_to_end(
+    command: str | Sequence[str],
+    folder: Path,
+    *,
+    timeout_s: float,
+    variables: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a command; whatever it has started ends with it, whatever happens.
+
+    Args:
+        command: words, or a line for the shell.
+        folder: to run in.
+        timeout_s: until it is stopped, in seconds.
+        variables: its environment; None for this process's own.
+    """
+    with subprocess.Popen(  # noqa: S603 (a person's own command)
+        command,
+        cwd=folder,
+        env=variables,
+        shell=isinstance(command, str),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return Ended(None, f"it did not end within {timeout_s:g} s")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    lines = said.strip().splitlines()
+    return Ended(process.returncode, lines[-1].strip() if lines else "it said nothing")
