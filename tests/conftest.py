@@ -37,7 +37,9 @@ _PERFORMANCE = _TESTS / "performance"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With --benchmark-only nothing is looked at but what is timed."""
+    """With --benchmark-only alone nothing is looked at but what is timed."""
+    if any(Path(str(word).partition("::")[0]).exists() for word in config.invocation_params.args):
+        return None
     is_timed = collection_path.is_relative_to(_PERFORMANCE) or collection_path == _TESTS
     return True if config.getoption("benchmark_only", default=False) and not is_timed else None
 

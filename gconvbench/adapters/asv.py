@@ -17,16 +17,18 @@ up the machine.
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from asv import util
 from asv.environment import Environment, EnvironmentUnavailable
 from asv.machine import Machine, MachineCollection
 
+from gconvbench.adapters.asv_messages import UNFIT
 from gconvbench.adapters.asv_process import HostProcess
 from gconvbench.adapters.session import CODE_VARIABLE, asked, machine_of
 from gconvbench.adapters.sides import python_paths
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedEnvironment", "setup"]
 
+_INSTALLING = ("install_command", "uninstall_command")
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -55,6 +58,7 @@ class SharedEnvironment(Environment):  # type: ignore[misc] # asv has no types
     """
 
     tool_name = "gconvbench"
+    _all: ClassVar[list[SharedEnvironment]] = []
 
     def __init__(
         self,
@@ -66,15 +70,17 @@ class SharedEnvironment(Environment):  # type: ignore[misc] # asv has no types
         if python != _PYTHON:
             message = f"environment_type gconvbench shares Python {_PYTHON}, not {python}"
             raise EnvironmentUnavailable(message)
-        if requirements:
+        unwanted = [*requirements, *(name for name in _INSTALLING if getattr(conf, name))]
+        if unwanted:
             message = (
-                f"environment_type gconvbench installs nothing, so not {', '.join(requirements)}; "
-                "leave the matrix's req out"
+                f"environment_type gconvbench installs nothing, so not {', '.join(unwanted)}; "
+                "leave out the matrix's req, install_command and uninstall_command"
             )
             raise EnvironmentUnavailable(message)
         self._host: HostProcess | None = None
         self._requirements = {"torch": metadata.version("torch")}  # asv's names are made of it
         super().__init__(conf, python, self._requirements, tagged_env_vars)
+        self._all.append(self)
         atexit.register(self.close)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -94,8 +100,9 @@ class SharedEnvironment(Environment):  # type: ignore[misc] # asv has no types
         Path(self._path).mkdir(parents=True)
 
     def find_executable(self, executable: str) -> str:
-        """Beside the running interpreter."""
-        found: str = util.which(executable, [str(Path(sys.executable).parent)])
+        """Beside the running interpreter, or on the path."""
+        beside = str(Path(sys.executable).parent)
+        found: str = util.which(executable, [beside, *os.environ.get("PATH", "").split(os.pathsep)])
         return found
 
     def install_project(self, conf: Any, repo: Any, commit_hash: str) -> None:  # noqa: ANN401, ARG002
@@ -104,6 +111,7 @@ class SharedEnvironment(Environment):  # type: ignore[misc] # asv has no types
             self._set_commit_hash(commit_hash)
             return
         self.close()
+        self._set_installed_commit_hash(None)  # until all of it is there
         self.checkout_project(repo, commit_hash)
         if self._build_command:
             self._set_build_dirs(str(self._code), None)
@@ -118,6 +126,8 @@ class SharedEnvironment(Environment):  # type: ignore[misc] # asv has no types
         if args[1] == "run":
             host = self._host_of(self.installed_commit_hash, variables)
             reply = host.ask(args, kwargs["cwd"], timeout_s=kwargs.get("timeout"))
+            if reply is not None and reply.code == UNFIT:
+                raise util.UserError(reply.out.strip())
             if reply is not None:
                 return reply.out, "", reply.code
         return util.check_output([sys.executable, *args], env=variables, **kwargs)
@@ -133,20 +143,17 @@ class SharedEnvironment(Environment):  # type: ignore[misc] # asv has no types
         return Path(self._build_root, self._repo_subdir or "")
 
     def _host_of(self, commit: str | None, variables: dict[str, str]) -> HostProcess:
-        """The host of this commit, and no other's."""
-        if self._host and not self._host.serves(commit):
-            self.close()
+        """The host of this commit, and no other's; a device has one worker at a time."""
+        for one in self._all:
+            if one is not self or (self._host and not self._host.serves(commit)):
+                one.close()
         if self._host is None:
             self._host = HostProcess(commit, variables)
         return self._host
 
     def _variables(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Where the code is; asv's script takes paths by a variable of its own only."""
-        try:
-            paths = python_paths(self._code)
-        except GconvbenchError as error:
-            raise util.UserError(str(error)) from None
-        paths += filter(None, [variables.get("ASV_PYTHONPATH")])
+        paths = [*python_paths(self._code), *filter(None, [variables.get("ASV_PYTHONPATH")])]
         return {
             **variables,
             **self._global_env_vars,
@@ -156,7 +163,8 @@ class SharedEnvironment(Environment):  # type: ignore[misc] # asv has no types
         }
 
 
-def _name_this_machine(_kind: type[Machine]) -> str:
+@functools.cache
+def _this_machine() -> str:
     """Our slug, after asv's file of machines was told what there is to know of it."""
     try:
         name, environment = machine_of(asked())
@@ -168,4 +176,4 @@ def _name_this_machine(_kind: type[Machine]) -> str:
 
 def setup() -> None:
     """Called by asv when it loads the plugin."""
-    Machine.get_unique_machine_name = classmethod(_name_this_machine)
+    Machine.get_unique_machine_name = staticmethod(_this_machine)

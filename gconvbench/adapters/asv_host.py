@@ -18,9 +18,9 @@ from pathlib import Path
 
 import msgspec
 
-from gconvbench.adapters.asv_messages import Reply, Request
-from gconvbench.adapters.asv_suite import Suite
-from gconvbench.errors import GconvbenchError
+from gconvbench.adapters.asv_messages import UNFIT, Reply, Request
+from gconvbench.adapters.asv_suite import TRACKS, Suite
+from gconvbench.errors import GconvbenchError, InstrumentError
 from gconvbench.side_worker import load_package
 
 __all__ = ["answer", "is_ours", "main"]
@@ -33,8 +33,10 @@ def is_ours(suite: Path, benchmark: str) -> bool:
         suite: the folder of the benchmarks, a package.
         benchmark: asv's name of it.
     """
-    owner = benchmark.partition("-")[0].rpartition(".")[0]
+    owner, _, track = benchmark.partition("-")[0].rpartition(".")
     module, _, name = owner.rpartition(".")
+    if track not in TRACKS:
+        return False
     try:
         found = importlib.import_module(".".join(filter(None, (_package(suite), module))))
     except BaseException:  # noqa: BLE001 (asv shows what it says, in a process of its own)
@@ -67,7 +69,7 @@ def answer(request: Request) -> Reply | None:
             code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
         except GconvbenchError as error:
             print(f"gconvbench: {error}")
-            code = 1
+            code = UNFIT if isinstance(error, InstrumentError) else 1
         except BaseException:  # noqa: BLE001 (as the interpreter would)
             traceback.print_exc()
             code = 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Reply", "Request"]
+__all__ = ["UNFIT", "Reply", "Request"]
+
+UNFIT = 75
+"""The status where nothing can be measured now (sysexits.h, EX_TEMPFAIL)."""
 
 
 class Request(msgspec.Struct, frozen=True):

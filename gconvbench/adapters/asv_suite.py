@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gconvbench.cases import Value
     from gconvbench.records import Job, Record
 
-__all__ = ["Suite"]
+__all__ = ["TRACKS", "Suite"]
 
 ROUNDS = 2
 """Fresh processes behind a time, as asv has for `time_*`; `asv run -a rounds=5` takes more."""
@@ -82,7 +82,7 @@ class Suite:
         cls.version = family.version
         combinations = itertools.product(*cls.params)
         cls.skip_params = [one for one in combinations if not _is_case(family, one)]
-        for name, track in _TRACKS.items():
+        for name, track in TRACKS.items():
             setattr(cls, name, track)
 
     @classmethod
@@ -128,39 +128,44 @@ class _Rounds:
     def __init__(self) -> None:
         self._session: Session | None = None
         self._round = 1
-        self._given: Counter[tuple[Job, str]] = Counter()
-        self._measured: Counter[Job] = Counter()
-        self._records: dict[Job, Record] = {}
+        self._asked: Counter[tuple[Job, str]] = Counter()
+        self._records: dict[tuple[Job, int], Record] = {}
 
-    def record(self, job: Job, asking: str) -> Record:
-        """The job's record of the round that whoever is asking has not seen yet."""
-        self._given[job, asking] += 1
-        if self._measured[job] < self._given[job, asking]:
-            self._measure(job)
-        return self._records[job]
+    def record(self, job: Job, benchmark: str) -> Record:
+        """The job's record of the round that this benchmark has not seen yet.
 
-    def _measure(self, job: Job) -> None:
+        Where the job was not measured in that round, it is the present round's.
+        """
+        self._asked[job, benchmark] += 1
+        wanted = self._asked[job, benchmark]
+        if wanted > self._round:
+            self._round = wanted
+            if self._session is not None:
+                self._session.renew()
+        for number in (wanted, self._round):
+            if (job, number) in self._records:
+                return self._records[job, number]
         if self._session is None:
             self._session = Session(asked())
             atexit.register(self._session.close)
-        if self._measured[job] == self._round:
-            self._session.renew()
-            self._round += 1
-        self._records[job] = self._session.measure(job, self._round)
-        self._measured[job] += 1
+        record = self._session.measure(job, self._round)
+        self._records[job, self._round] = record
+        return record
 
 
 _rounds = _Rounds()
 
 
-def _record(suite: Suite, values: tuple[object, ...], asking: str) -> Record:
-    """What was measured of a combination.
+def _record(suite: Suite, values: tuple[object, ...], metric: str) -> Record:
+    """What was measured of a combination, for one of the suite's benchmarks.
 
     Raises:
         SkipNotImplemented: it cannot be computed in this way; asv stores NaN.
         NotMeasuredError: it was wrong, or failed; asv stores null.
     """
-    record = _rounds.record(_job(suite, values), asking)
+    kind = type(suite)
+    benchmark = f"{kind.__module__}.{kind.__qualname__}.{metric}"
+    record = _rounds.record(_job(suite, values), benchmark)
     if record.outcome == "unsupported":
         raise SkipNotImplemented(record.detail)
     if record.outcome != "measured":
@@ -185,7 +190,8 @@ def track_error(self: Suite, *values: object) -> float | None:
     """Relative error in the 2-norm against float64, the largest over groups and results."""
     accuracy = _record(self, values, "error").accuracy
     errors = [tensor.group_error for tensor in accuracy.tensors] if accuracy else []
-    return max((error for error in errors if error is not None), default=None)
+    known = [error for error in errors if error is not None]
+    return float(f"{max(known):.3g}") if known else None  # asv shows every digit
 
 
 def track_peak_memory(self: Suite, *values: object) -> object:
@@ -216,4 +222,5 @@ for _track, _unit in _UNITS.items():
     vars(_track)["unit"] = _unit
 for _track in (track_time, track_peak_memory):
     vars(_track)["rounds"] = ROUNDS
-_TRACKS: dict[str, Callable[..., object]] = {track.__name__: track for track in _UNITS}
+TRACKS: dict[str, Callable[..., object]] = {track.__name__: track for track in _UNITS}
+"""The benchmarks of a suite by their names; whatever else a class has is asv's own."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gconvbench.adapters.session import Machine
+    from gconvbench.runner.commands import Ended
 
-__all__ = ["Notes", "Taken", "ask", "read_notes"]
+__all__ = ["Notes", "Taken", "ask", "asked_for", "read_notes"]
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,11 +96,12 @@ class Taken(msgspec.Struct):
         self.environment = later.environment or self.environment
         self.anchors = later.anchors or self.anchors
 
-    def give_up(self, outcome: Literal["crashed", "timed_out"], reason: str) -> None:
-        """Say of the test that was not finished how it ended."""
-        job = Job(self.unfinished, "pytest")
-        detail = f"its process ended within it: {reason}"
-        self.records[self.unfinished] = Record(job=job, round=1, outcome=outcome, detail=detail)
+    def give_up(self, test: str, outcome: Literal["crashed", "timed_out"], ended: Ended) -> None:
+        """Say of a test how it ended that its process did not survive."""
+        status = "" if ended.code is None else f" with status {ended.code}"
+        detail = f"its process ended{status}: {ended.last_words}"
+        job = Job(test, "pytest")
+        self.records[test] = Record(job=job, round=1, outcome=outcome, detail=detail)
         self.unfinished = ""
 
 
@@ -108,10 +110,17 @@ def ask(path: Path, tests: Sequence[str] | None) -> None:
     path.write_bytes(msgspec.json.encode({"tests": tests}) + b"\n")
 
 
+def asked_for(path: str) -> frozenset[str] | None:
+    """The tests that a file asks for; None for all."""
+    first = Path(path).read_bytes().partition(b"\n")[0]
+    tests: list[str] | None = msgspec.json.decode(first)["tests"]
+    return None if tests is None else frozenset(tests)
+
+
 def read_notes(path: Path) -> Taken:
     """What is there; a torn last line is left."""
     taken = Taken(records={})
-    for raw in path.read_bytes().splitlines()[1:]:
+    for raw in path.read_bytes().split(b"\n")[1:]:
         try:
             line = msgspec.json.decode(raw, type=_Line)
         except msgspec.MsgspecError:

@@ -16,7 +16,7 @@ from gconvbench.planning import make_method, refuse_device
 from gconvbench.records import Job, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gconvbench.adapters.pytest_state import State
     from gconvbench.adapters.session import Asked
@@ -30,21 +30,27 @@ class GconvBenchmark:
     Made by the fixture; call it once in a test.
 
     Args:
-        state: of the session.
+        state_of: makes the session's state, or gives the one that is there.
         benchmark: pytest-benchmark's fixture of the same test.
         test: the test's id.
     """
 
-    def __init__(self, state: State, benchmark: Any, test: str) -> None:  # noqa: ANN401
-        self._state = state
+    def __init__(
+        self,
+        state_of: Callable[[], State],
+        benchmark: Any,  # noqa: ANN401
+        test: str,
+    ) -> None:
+        self._state_of = state_of
         self._benchmark = benchmark
         self._test = test
+        self._is_used = False
 
     def __call__(  # noqa: PLR0913 (keyword-only, one per choice)
         self,
         what: Any,  # noqa: ANN401 (a case in one of its forms, or a callable)
         *arguments: Any,  # noqa: ANN401
-        implementation: Any = "native",  # noqa: ANN401 (a name, or code)
+        implementation: Any = None,  # noqa: ANN401 (a name, or code)
         input_shape: Sequence[int] | None = None,
         direction: str | None = None,
         expected: object = None,
@@ -62,7 +68,7 @@ class GconvBenchmark:
             what: a case id, a `Case`, a `torch.nn.Conv2d`, or a callable.
             arguments: of a callable.
             implementation: of a case: a name, an `Implementation`, or a function with the
-                signature of `torch.nn.functional.conv2d`.
+                signature of `torch.nn.functional.conv2d`; by default `native`.
             input_shape: (N, C, H, W), of a `Conv2d`.
             direction: of a case: `fprop`, `dgrad`, `wgrad` or `training`; by default its own.
             expected: of a callable: the right result, or a function that returns it; compared by
@@ -76,16 +82,39 @@ class GconvBenchmark:
             The first record of a case; the result of a callable.
         """
         try:
-            case = _case(what, input_shape, direction)
+            self._refuse_second_use()
+            case = _case(what, arguments, input_shape)
+            of_case = {"direction": direction, "implementation": implementation}
+            of_callable = {"expected": expected, "rtol": rtol, "atol": atol}
             if case is None:
+                _refuse(of_case | {"input_shape": input_shape}, "a case", what)
+                if expected is None:
+                    _refuse({"rtol": rtol, "atol": atol}, "expected", what)
                 return self._time_callable(what, arguments, expected, (rtol, atol), device)
-            if arguments or expected is not None:
-                message = "arguments and expected belong to a callable; a case has its own proof"
-                raise UsageError(message)
-            return self._measure(case, implementation, device)
+            _refuse(of_callable | {"arguments": arguments or None}, "a callable", what)
+            if direction is not None:
+                case = msgspec.structs.replace(case, direction=direction)
+            return self._measure(
+                case, "native" if implementation is None else implementation, device
+            )
         except GconvbenchError as error:
             reason = f"gconv_benchmark: {error}"
         return self._fail(reason)
+
+    @property
+    def _state(self) -> State:
+        return self._state_of()
+
+    def _refuse_second_use(self) -> None:
+        """pytest-benchmark has one time per test.
+
+        Raises:
+            UsageError: this is the second.
+        """
+        if self._is_used:
+            message = "it was called before in this test; a test has one time: write another one"
+            raise UsageError(message)
+        self._is_used = True
 
     def _measure(self, case: Case, implementation: Any, device: str | None) -> Record:  # noqa: ANN401
         what = self._asked(device)
@@ -183,7 +212,7 @@ class GconvBenchmark:
         if not samples_s:
             self._benchmark(lambda: None)
             return
-        self._benchmark.extra_info.update(_extra(records, self._state.header.machine))
+        self._benchmark.extra_info.update(_extra(records))
         replay(self._benchmark, samples_s)
 
 
@@ -195,7 +224,7 @@ def _raise() -> NoReturn:
     raise _FailedError
 
 
-def _extra(records: Sequence[Record], machine: str) -> dict[str, Any]:
+def _extra(records: Sequence[Record]) -> dict[str, Any]:
     """What pytest-benchmark keeps of a test beside its samples."""
     job, (timing,) = records[0].job, records[0].timings
     tensors = [t for one in records if one.accuracy for t in one.accuracy.tensors]
@@ -205,7 +234,6 @@ def _extra(records: Sequence[Record], machine: str) -> dict[str, Any]:
         "case": job.case,
         "implementation": job.implementation,
         "cache_mode": timing.cache_mode,
-        "machine": machine,
         "error": max(errors, default=None),
         "limit": min((t.limit for t in tensors), default=None),
         "labels": sorted(labels),
@@ -214,30 +242,48 @@ def _extra(records: Sequence[Record], machine: str) -> dict[str, Any]:
     }
 
 
-def _case(what: Any, input_shape: Sequence[int] | None, direction: str | None) -> Case | None:  # noqa: ANN401
+def _refuse(given: Mapping[str, object], owner: str, what: object) -> None:
+    """Arguments that say nothing here are a mistake.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    for name, value in given.items():
+        if value is not None:
+            kind = type(what).__name__
+            message = f"{name} belongs to {owner}, and {kind} was given without; see its docstring"
+            raise UsageError(message)
+
+
+def _case(
+    what: Any,  # noqa: ANN401
+    arguments: Sequence[Any],
+    input_shape: Sequence[int] | None,
+) -> Case | None:
     """The case that is meant; None of a callable.
 
     Raises:
-        UsageError: neither, or something that does not belong together.
+        UsageError: neither.
     """
     torch = sys.modules.get("torch")
     if isinstance(what, str):
-        case = parse_case(what)
-    elif isinstance(what, Case):
-        case = what
-    elif torch and isinstance(what, torch.nn.Conv2d) and input_shape is not None:
+        return parse_case(what)
+    if isinstance(what, Case):
+        return what
+    if torch and isinstance(what, torch.nn.Conv2d) and input_shape is not None:
         from gconvbench.adapters.here import case_of  # noqa: PLC0415 (needs torch)
 
-        case = case_of(what, input_shape)
-    elif callable(what):
-        if input_shape is not None or direction is not None:
-            message = "input_shape and direction are a case's; a callable has its arguments"
-            raise UsageError(message)
-        return None
-    else:
+        return case_of(what, input_shape)
+    if torch and isinstance(what, torch.nn.Conv2d) and not arguments:
         message = (
-            f"{type(what).__name__} cannot be timed; allowed: a case id, a Case, a "
-            "torch.nn.Conv2d with input_shape, or a callable"
+            "input_shape is missing; a layer needs that of its input (N, C, H, W), such as "
+            f"(8, {what.in_channels}, 27, 27), or an input to be called with"
         )
         raise UsageError(message)
-    return case if direction is None else msgspec.structs.replace(case, direction=direction)
+    if callable(what):
+        return None
+    message = (
+        f"{type(what).__name__} cannot be timed; allowed: a case id, a Case, a "
+        "torch.nn.Conv2d with input_shape, or a callable"
+    )
+    raise UsageError(message)

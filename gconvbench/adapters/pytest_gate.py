@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
-from gconvbench.adapters.pytest_side import PYTEST, PytestSide
+from gconvbench.adapters.pytest_side import PYTEST, PytestSide, Selection
 from gconvbench.adapters.session import asked
 from gconvbench.comparing import (
     Row,
@@ -39,6 +39,7 @@ from gconvbench.runner.checkout import (
     has_new_code,
     is_dirty,
     resolve,
+    top_if_any,
     top_of,
 )
 from gconvbench.runner.gating import Session
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     Sides = Mapping[SideName, PytestSide]
     CacheMode = Literal["hot", "cold"]
 
-__all__ = ["gate", "lines_of"]
+__all__ = ["gate", "lines_of", "why_no_gate"]
 
 
 def gate(config: pytest.Config) -> tuple[Comparison | str, bool]:
@@ -65,6 +66,20 @@ def gate(config: pytest.Config) -> tuple[Comparison | str, bool]:
     except GconvbenchError as error:
         return str(error), False
     return found, found.exit_code == ExitCode.FINE
+
+
+def why_no_gate(config: pytest.Config) -> str:
+    """Why there can be none, as far as that is known before anything is measured; else empty."""
+    here = Path(config.invocation_params.dir).resolve()
+    repository = top_if_any(here)
+    if repository is None:
+        return f"{here.name!r} is in no git repository; a gate compares two commits of one"
+    try:
+        _baseline(repository, config.getoption("--gconvbench-gate"))
+        _selection(config, here, repository.resolve())
+    except GconvbenchError as error:
+        return str(error)
+    return ""
 
 
 def lines_of(found: Comparison | str, exit_code: int) -> list[str]:
@@ -88,12 +103,11 @@ def _gate(config: pytest.Config) -> Comparison:
     repository = top_of(here).resolve()
     options = read_gate_options(None, repository)
     baseline = _baseline(repository, config.getoption("--gconvbench-gate"))
-    words = _words(config, here)
+    selection = _selection(config, here, repository)
     with checkout(repository, baseline.commit, build=options.build) as tree:
-        inside = here.relative_to(repository)
         sides: Sides = {
-            "baseline": PytestSide(tree / inside, words),
-            "contender": PytestSide(here, words),
+            "baseline": PytestSide(tree, selection),
+            "contender": PytestSide(repository, selection),
         }
         found = _confronted(sides, options, _teller(config))
     return msgspec.structs.replace(
@@ -129,20 +143,34 @@ def _baseline(repository: Path, name: str) -> Baseline:
     return found
 
 
-def _words(config: pytest.Config, here: Path) -> list[str]:
-    """What selects tests, with paths as a checkout has them."""
-    words = [_relative(word, here) for word in config.args]
-    for option in ("-k", "-m"):
-        if text := config.getoption(option):
-            words += [option, text]
-    return words
+def _selection(config: pytest.Config, here: Path, repository: Path) -> Selection:
+    """What selects tests, as any checkout has it.
+
+    Raises:
+        UsageError: tests outside the repository.
+    """
+    paths = []
+    for word in config.args:
+        path, separator, rest = word.partition("::")
+        paths.append((_inside(path, here, repository), f"{separator}{rest}"))
+    options: list[str] = []
+    for name in ("-k", "-m"):
+        if text := config.getoption(name):
+            options += [name, text]
+    for test in config.getoption("--deselect") or ():
+        options += ["--deselect", test]
+    ignored = [_inside(path, here, repository) for path in config.getoption("--ignore") or ()]
+    inside = here.relative_to(repository)
+    return Selection(inside, tuple(paths), tuple(options), tuple(ignored))
 
 
-def _relative(word: str, here: Path) -> str:
-    path, separator, rest = word.partition("::")
-    if Path(path).is_absolute() and Path(path).resolve().is_relative_to(here):
-        path = str(Path(path).resolve().relative_to(here))
-    return f"{path}{separator}{rest}"
+def _inside(path: str, here: Path, repository: Path) -> Path:
+    """A path below the repository's top."""
+    found = (here / path).resolve()
+    if not found.is_relative_to(repository):
+        message = f"{path!r} lies outside the repository {repository.name!r}; gate what is in it"
+        raise UsageError(message)
+    return found.relative_to(repository)
 
 
 def _facts(what: str, side: PytestSide) -> SideFacts:

@@ -6,13 +6,12 @@ before a test asks for the fixture, and is silent where pytest-benchmark is miss
     def test_my_layer(gconv_benchmark):
         gconv_benchmark(torch.nn.Conv2d(96, 192, 3, groups=2), input_shape=(8, 96, 27, 27))
 
-pytest-benchmark's own options, tables and files work as ever; see `fixture.GconvBenchmark`.
+pytest-benchmark's own options, tables and files work as ever; see
+`pytest_fixture.GconvBenchmark`.
 """
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from gconvbench.adapters.pytest_fixture import GconvBenchmark
     from gconvbench.adapters.pytest_state import State
     from gconvbench.records import Comparison
+
+__all__ = ["FIXTURE", "GATE_EXIT_CODE", "gconv_benchmark"]
 
 FIXTURE = "gconv_benchmark"
 GATE_EXIT_CODE = 10
@@ -72,6 +73,26 @@ def pytest_configure(config: pytest.Config) -> None:
             setattr(config.option, f"benchmark_{name}", [])
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A gate that cannot be held is refused before anything is measured.
+
+    Raises:
+        pytest.UsageError: no repository, no such commit, or nothing to compare with it.
+    """
+    if _gates(session.config):
+        from gconvbench.adapters.pytest_gate import why_no_gate  # noqa: PLC0415
+
+        if reason := why_no_gate(session.config):
+            message = f"--gconvbench-gate: {reason}"
+            raise pytest.UsageError(message)
+
+
+def _gates(config: pytest.Config) -> bool:
+    """Whether this process is to hold a gate: xdist's workers are not, nor is a mere collection."""
+    is_asked = config.getoption("--gconvbench-gate") is not None
+    return is_asked and not hasattr(config, "workerinput") and not config.option.collectonly
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give tests with our fixture its clock, with whatever else their marker says."""
@@ -83,15 +104,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
         clock = pytest.mark.benchmark(**(given | {"timer": replayed_clock}))
         item.add_marker(clock, append=False)
-    notes = config.getoption("--gconvbench-notes")
-    if notes:
-        wanted = json.loads(Path(notes).read_text("utf-8").splitlines()[0])["tests"]
+    if notes := config.getoption("--gconvbench-notes"):
+        from gconvbench.adapters.notes import asked_for  # noqa: PLC0415
+
+        wanted = asked_for(notes)
         kept = [item for item in ours if wanted is None or item.nodeid in wanted]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A gate's process says what it is about to run."""
+    if notes := session.config.getoption("--gconvbench-notes"):
         from gconvbench.adapters.notes import Notes  # noqa: PLC0415
 
-        Notes(notes).collected(tuple(item.nodeid for item in kept))
+        Notes(notes).collected(tuple(item.nodeid for item in session.items))
 
 
 @pytest.fixture
@@ -103,10 +130,13 @@ def gconv_benchmark(request: pytest.FixtureRequest, benchmark: Any) -> GconvBenc
     from gconvbench.adapters.pytest_fixture import GconvBenchmark  # noqa: PLC0415
     from gconvbench.adapters.pytest_state import State  # noqa: PLC0415
 
-    stash = request.config.stash
-    if _state not in stash:
-        stash[_state] = State.of(request.config)
-    return GconvBenchmark(stash[_state], benchmark, request.node.nodeid)
+    def state_of() -> State:
+        stash = request.config.stash
+        if _state not in stash:
+            stash[_state] = State.of(request.config)
+        return stash[_state]
+
+    return GconvBenchmark(state_of, benchmark, request.node.nodeid)
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -155,7 +185,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[N
     finally:
         if state := session.config.stash.get(_state, None):
             state.close()
-    if session.config.getoption("--gconvbench-gate") is None or exitstatus not in {0, 1}:
+    if not _gates(session.config) or exitstatus not in {0, 1}:
         return
     from gconvbench.adapters.pytest_gate import gate  # noqa: PLC0415
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from gconvbench.adapters.notes import Taken, ask, read_notes
-from gconvbench.adapters.pytest_process import failed_to_start, run_pytest
+from gconvbench.adapters.pytest_process import died, failed_to_start, run_pytest
 from gconvbench.comparing import Offer
 from gconvbench.errors import NotMeasuredError
 from gconvbench.records import Job
@@ -19,7 +19,9 @@ from gconvbench.runner.slots import Slot
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["PYTEST", "PytestSide"]
+    from gconvbench.runner.commands import Ended
+
+__all__ = ["PYTEST", "PytestSide", "Selection"]
 
 _NOT_REACHED = "skipped, or it failed before it was measured"
 PYTEST = "pytest"
@@ -30,14 +32,15 @@ class PytestSide:
     """The tests of one checkout: each measuring is a fresh pytest.
 
     Args:
-        code: the folder in the checkout to run in.
-        words: the command line that selects tests, relative to it.
+        code: the checkout's top.
+        selection: what is run of it.
     """
 
-    def __init__(self, code: Path, words: Sequence[str]) -> None:
+    def __init__(self, code: Path, selection: Selection) -> None:
         self.slots = 0
         self._code = code
-        self._words = words
+        self._inside = selection.inside
+        self._words = selection.words_in(code)
         self._first: Slot | None = None
         self.taken = Taken()
 
@@ -47,6 +50,8 @@ class PytestSide:
         Raises:
             NotMeasuredError: pytest could not collect them.
         """
+        if self._words is None:
+            return Offer({}, {})
         start = time.monotonic()
         self.taken = self._run(None)
         self._first = slot_of(self.taken, time.monotonic() - start)
@@ -72,32 +77,72 @@ class PytestSide:
         start = time.monotonic()
         return slot_of(self._run([job.case for job in jobs]), time.monotonic() - start)
 
-    def _run(self, tests: list[str] | None) -> Taken:
-        """What a process notes; where it died of a test, another one does the rest."""
+    def _run(self, tests: Sequence[str] | None) -> Taken:
+        """What a process notes; where it died, another one does the rest.
+
+        Of tests that died without a word of which one was at it, all are given up where another
+        process gets no further.
+        """
         taken = Taken()
         while True:
-            with tempfile.TemporaryDirectory(prefix="gconvbench-") as folder:
-                notes = Path(folder) / "notes"
-                ask(notes, tests)
-                ended = run_pytest(self._code, [*self._words, "--gconvbench-notes", str(notes)])
-                taken.add(read_notes(notes))
-            if not taken.collected and failed_to_start(ended):
-                message = f"pytest collected nothing in {self._code.name}: {ended.last_words}"
-                raise NotMeasuredError(message)
-            if not taken.unfinished:
+            before = len(taken.records)
+            ended = self._note(tests, taken)
+            if not taken.unfinished and not died(ended):
                 return taken
-            taken.give_up("timed_out" if ended.code is None else "crashed", ended.last_words)
             wanted = taken.collected if tests is None else tests
             tests = [test for test in wanted if test not in taken.records]
+            lost = [taken.unfinished] if taken.unfinished else []
+            if not lost and len(taken.records) == before:
+                lost = list(tests)
+            for test in lost:
+                taken.give_up(test, "timed_out" if ended.code is None else "crashed", ended)
+            tests = [test for test in tests if test not in taken.records]
             if not tests:
                 return taken
 
+    def _note(self, tests: Sequence[str] | None, taken: Taken) -> Ended:
+        """One process, and what it notes."""
+        with tempfile.TemporaryDirectory(prefix="gconvbench-") as folder:
+            notes = Path(folder) / "notes"
+            ask(notes, tests)
+            words = [*(self._words or ()), "--gconvbench-notes", str(notes)]
+            ended = run_pytest(self._code, self._inside, words)
+            taken.add(read_notes(notes))
+        if not taken.collected and failed_to_start(ended):
+            message = f"pytest collected nothing in {self._code.name}: {ended.last_words}"
+            raise NotMeasuredError(message)
+        return ended
+
+
+class Selection(NamedTuple):
+    """Which tests are run, on either side.
+
+    Attributes:
+        inside: the folder to run in, below a checkout's top.
+        paths: below the top, with what stands behind `::`.
+        options: others that select tests.
+        ignored: paths below the top.
+    """
+
+    inside: Path
+    paths: tuple[tuple[Path, str], ...]
+    options: tuple[str, ...] = ()
+    ignored: tuple[Path, ...] = ()
+
+    def words_in(self, code: Path) -> list[str] | None:
+        """The command line in a checkout; None where it has none of the paths."""
+        found = [f"{code / path}{rest}" for path, rest in self.paths if (code / path).exists()]
+        ignored = [f"--ignore={code / path}" for path in self.ignored]
+        return [*found, *ignored, *self.options] if found else None
+
 
 def job_of(test: str) -> Job:
+    """A test as a job, whose case is the test's id."""
     return Job(test, PYTEST)
 
 
 def slot_of(taken: Taken, wall_s: float) -> Slot:
+    """What was noted, as a gate has it."""
     records = {
         job_of(test): msgspec.structs.replace(record, job=job_of(test))
         for test, record in taken.records.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -13,6 +14,7 @@ from gconvbench.interchange.carried import carried
 from gconvbench.interchange.machine import machine_info
 from gconvbench.planning import GATE_SAMPLES
 from gconvbench.records import Environment, Plan, PlannedCase, differences
+from gconvbench.runner import device_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +43,7 @@ class State:
         self._notes = notes
         self._sessions: list[Session] = []
         self._checker: Session | None = None
-        self._here: Header | None = None
-        self._measured: dict[str, tuple[Record, ...]] = {}
+        self._measured: dict[str, tuple[Header, tuple[Record, ...]]] = {}
 
     @classmethod
     def of(cls, config: pytest.Config) -> Self:
@@ -78,7 +79,7 @@ class State:
             found.append(session.measure(job, number))
             if found[-1].outcome != "measured":
                 break
-        return self._keep(test, tuple(found))
+        return self._keep(test, self._sessions[0].header, tuple(found))
 
     def check(self, job: Job) -> Record:
         """Prove a job without timing it."""
@@ -95,35 +96,37 @@ class State:
             measure: returns the header of a run made here, and the record.
         """
         self._start(test)
-        self._here, record = measure()
-        return self._keep(test, (record,))[0]
-
-    @property
-    def header(self) -> Header:
-        """Of a run without cases: a worker's where there is one."""
-        workers = [*self._sessions, *([self._checker] if self._checker else [])]
-        if workers:
-            return workers[0].header
-        if self._here is None:
-            self._checker = Session(self.what, is_locking=False)
-            return self._checker.header
-        return self._here
+        with contextlib.nullcontext() if self._sessions else device_lock(self.what.device):
+            header, record = measure()
+        return self._keep(test, header, (record,))[0]
 
     def machine_info(self) -> dict[str, Any]:
-        """For pytest-benchmark."""
-        return machine_info(self.header.environment, self.header.machine)
+        """For pytest-benchmark: a worker's, whose settings are the same in every session."""
+        if not self._sessions:
+            return this_machine_info()
+        machine = self._sessions[0].machine
+        return machine_info(machine.environment, machine.name)
 
     def carried(self, document: dict[str, Any]) -> dict[str, Any]:
         """The run of this session, for a document of pytest-benchmark that has its tests.
 
-        Of several tests of the same job it has the first: a run has a job once in a round.
+        A run has a job once in a round, and one method and environment: it has the first of several
+        tests of the same job, and of what was measured in this process only what agrees with the
+        rest.
         """
         stored = {one["fullname"] for one in document["benchmarks"]}
-        first = {records[0].job: test for test, records in reversed(self._measured.items())}
-        kept = [record for test in first.values() for record in self._measured[test]]
-        mode = self.what.method.cache_modes[0]
+        of_workers = [session.header for session in self._sessions]
+        header = (of_workers or [header for header, _ in self._measured.values()])[0]
+        first: dict[Job, str] = {}
+        for test, (own, records) in self._measured.items():
+            if _is_same_measuring(own, header):
+                first.setdefault(records[0].job, test)
+        kept = [record for test in first.values() for record in self._measured[test][1]]
         names: dict[tuple[Job, CacheMode], str] = {
-            (job, mode): test for job, test in first.items() if test in stored
+            (job, timing.cache_mode): test
+            for job, test in first.items()
+            for timing in self._measured[test][1][0].timings
+            if test in stored
         }
         cases = dict.fromkeys(record.job.case for record in kept)
         plan = Plan(
@@ -131,14 +134,12 @@ class State:
             implementations=tuple(dict.fromkeys(record.job.implementation for record in kept)),
             rounds=self._processes,
         )
-        return carried(msgspec.structs.replace(self.header, plan=plan), kept, names)
+        return carried(msgspec.structs.replace(header, plan=plan), kept, names)
 
     def close(self) -> None:
         """End the workers; a gate's process tells it first where and how they measured."""
-        if self._notes and self._measured:
-            self._notes.ready(Machine(self.header.machine, self.header.environment))
-            if self.what.device == "cpu":
-                self._notes.anchors(self._anchors())
+        if self._notes and self._measured and self.what.device == "cpu":
+            self._notes.anchors(self._anchors())
         for session in (*self._sessions, self._checker):
             if session:
                 session.close()
@@ -155,11 +156,19 @@ class State:
         if self._notes:
             self._notes.started(test)
 
-    def _keep(self, test: str, records: tuple[Record, ...]) -> tuple[Record, ...]:
-        self._measured[test] = records
+    def _keep(self, test: str, header: Header, records: tuple[Record, ...]) -> tuple[Record, ...]:
         if self._notes:
+            if not self._measured:
+                self._notes.ready(Machine(header.machine, header.environment))
             self._notes.measured(test, records[0])
+        self._measured[test] = (header, records)
         return records
+
+
+def _is_same_measuring(one: Header, other: Header) -> bool:
+    """Whether records of both can be in one run."""
+    same = one.environment.identity == other.environment.identity
+    return same and (one.device, one.method) == (other.device, other.method)
 
 
 @functools.cache

@@ -79,7 +79,7 @@ class Machine(NamedTuple):
 
 def machine_of(what: Asked) -> Machine:
     """Start a worker and ask it where it is: as long as one import of torch."""
-    with WorkerProcess(what.device, what.method, what.side) as worker:
+    with _worker(what) as worker:
         return Machine(worker.ready.machine, worker.ready.environment)
 
 
@@ -159,12 +159,21 @@ class Session:
 
     def _start(self) -> tuple[Header, Workers]:
         device, method, side = self._what
-        worker = WorkerProcess(device, method, side)
+        worker = _worker(self._what)
         self._known = worker.ready.implementations
         nothing = Plan(cases=(), implementations=(), rounds=1)
         header = make_header(nothing, method, device, worker.ready, start_s=worker.start_s)
         workers = Workers(header, _TIMEOUT_S, worker, side)
         return header, self._open.enter_context(workers)
+
+
+def _worker(what: Asked) -> WorkerProcess:
+    """A worker; where the device cannot be used, the reason names what chooses it here."""
+    try:
+        return WorkerProcess(what.device, what.method, what.side)
+    except UsageError as error:
+        text = str(error).replace("--device ", f"{_DEVICE_VARIABLE}=")
+        raise UsageError(text) from None
 
 
 def _threads(text: str) -> int:

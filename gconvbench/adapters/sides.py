@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import gconvbench
-from gconvbench.gate_options import read_gate_options
+from gconvbench.errors import UsageError
+from gconvbench.gate_options import GateOptions, read_gate_options
 
 __all__ = ["code_paths_of", "python_paths"]
 
@@ -15,10 +16,13 @@ _ENGINE = Path(gconvbench.__file__).parent
 def code_paths_of(code: Path) -> tuple[Path, ...]:
     """The folders of a checkout that Python imports from: as its gate says, or it and its `src`.
 
-    Raises:
-        UsageError: its configuration cannot be read.
+    An old commit's configuration that cannot be read says nothing.
     """
-    return read_gate_options(None, code).code_paths_in(code)
+    try:
+        options = read_gate_options(None, code)
+    except UsageError:
+        options = GateOptions()
+    return options.code_paths_in(code)
 
 
 def python_paths(code: Path) -> list[str]:

@@ -184,7 +184,10 @@ def _accuracy_note(baseline: Sequence[Record], contender: Sequence[Record]) -> t
     before, after = _largest_error(baseline), _largest_error(contender)
     if before is None or after is None or after <= _LARGER_ERROR * max(before, 1e-300):
         return ()
-    text = f"error {before:.1e} before, {after:.1e} now, up to {_LARGER_ERROR:g} times is usual"
+    text = (
+        f"error {before:.2g} times its limit before, {after:.2g} times now; up to "
+        f"{_LARGER_ERROR:g} times as much is usual"
+    )
     return (Finding("accuracy", text),)
 
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gconvbench.interchange.machine import NONE
+from gconvbench.interchange.storing import folder_name, slug_of
 from gconvbench.records import Environment
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ class Place(NamedTuple):
         environment: in the fields of our own, as far as asv knows them.
         has_gpu: whether a card is among the machine's facts.
         threads: of the worker; 0 where asv does not know.
+        machine: our slug, or one made of the facts where the name is a host's.
     """
 
     environment: Environment
     has_gpu: bool
     threads: int
+    machine: str
 
 
 def place_of(results: AsvResults, machine_text: str) -> Place:
@@ -73,7 +76,9 @@ def place_of(results: AsvResults, machine_text: str) -> Place:
         **{key: _known(one) for key, one in others.items()},
     }
     environment = Environment(identity=identity, under_test=tested, soft=soft)
-    return Place(environment, has_gpu, threads if isinstance(threads, int) else 0)
+    name = str(results.params.get("machine"))
+    slug = folder_name(name) if set(machine) >= _OURS else slug_of(environment, name)
+    return Place(environment, has_gpu, threads if isinstance(threads, int) else 0, slug)
 
 
 def _memory(facts: Mapping[str, str], *, has_gpu: bool) -> dict[str, Scalar]:

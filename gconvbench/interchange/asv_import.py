@@ -31,7 +31,7 @@ from gconvbench.interchange.foreign import (
     record_of_times,
     timing_of,
 )
-from gconvbench.interchange.storing import folder_name, run_name
+from gconvbench.interchange.storing import run_name
 from gconvbench.interchange.suite import Family
 from gconvbench.records import (
     Header,
@@ -161,7 +161,7 @@ def _header(
         method=method,
         environment=place.environment,
         device="cuda" if place.has_gpu else "cpu",
-        machine=folder_name(str(results.params.get("machine"))),
+        machine=place.machine,
         origin=Origin(tool="asv", files=files),
     )
 

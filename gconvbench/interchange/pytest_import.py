@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +17,7 @@ from gconvbench.interchange.foreign import (
     record_of_times,
     timing_of,
 )
-from gconvbench.interchange.storing import folder_name, run_name
+from gconvbench.interchange.storing import folder_name, run_name, slug_of
 from gconvbench.records import Environment, Header, Job, Line, Method, Origin, Record, encode_line
 
 if TYPE_CHECKING:
@@ -219,6 +218,4 @@ def _machine(info: Mapping[str, Any], environment: Environment) -> str:
     ours = info.get("gconvbench")
     if isinstance(ours, dict) and isinstance(ours.get("machine"), str):
         return folder_name(ours["machine"])
-    text = json.dumps(environment.identity, sort_keys=True)
-    name = folder_name(str(environment.identity["device_name"] or "unknown").lower())[:40]
-    return f"{name.strip('.-')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return slug_of(environment)

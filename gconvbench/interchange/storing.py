@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gconvbench.records import Header, Record
+    from gconvbench.records import Environment, Header, Record
     from gconvbench.store import Run
 
-__all__ = ["folder_name", "refuse_unsafe_name", "run_name", "store_imported"]
+__all__ = ["folder_name", "refuse_unsafe_name", "run_name", "slug_of", "store_imported"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}")
 
@@ -25,6 +27,18 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}")
 def folder_name(text: str) -> str:
     """A name out of somebody else's text that can be a folder's and cannot lead out of one."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:80] or "unknown"
+
+
+def slug_of(environment: Environment, more: str = "") -> str:
+    """A machine's name made of its processor or card, like our own; never the host's.
+
+    Args:
+        environment: as far as it is known.
+        more: what tells it from others that are alike.
+    """
+    text = json.dumps(environment.identity, sort_keys=True) + more
+    name = folder_name(str(environment.identity.get("device_name") or "unknown").lower())[:40]
+    return f"{name.strip('.-')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def run_name(second: str, commit: str) -> str:
@@ -77,6 +91,6 @@ def _is_same(stored: Run, header: Header, records: Sequence[Record]) -> bool:
     return stored.header.origin is not None and _source(stored.header) == _source(header)
 
 
-def _source(header: Header) -> tuple[str, str] | None:
-    """The first of its files, which is the one with the times, and its text."""
-    return next(iter(header.origin.files.items()), None) if header.origin else None
+def _source(header: Header) -> str | None:
+    """The text of the first of its files, which is the one with the times."""
+    return next(iter(header.origin.files.values()), None) if header.origin else None

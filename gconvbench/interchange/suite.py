@@ -1,11 +1,12 @@
 """Which jobs a benchmark of asv stands for: said by its version, and by its parameters.
 
-asv asks for an explicit version and begins a new series where it changes. Ours has a number, the
-fields that all of its combinations share, and its parameters' names:
+asv asks for an explicit version and begins a new series where it changes; values of parameters it
+tells apart by itself. Ours has a number, the fields that all combinations share, and the
+parameters' names:
 
     1: operation=conv direction=fprop size=28; groups channels dtype implementation
 
-so that another sweep is another series, and a result file by itself says what was measured.
+so that a result file by itself says what was measured.
 """
 
 from __future__ import annotations

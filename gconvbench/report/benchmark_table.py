@@ -10,6 +10,7 @@ from gconvbench.cases import case_if_any
 from gconvbench.interchange.foreign import BENCHMARK
 from gconvbench.interchange.jobs import jobs_of_run
 from gconvbench.report.cells import time_texts
+from gconvbench.report.comparison.words import clean
 from gconvbench.report.console import aligned, print_lines
 from gconvbench.stats import Estimate, estimate_over_rounds, median_half_width
 
@@ -39,10 +40,10 @@ def print_benchmarks(jobs: Sequence[JobWhole], console: Console) -> None:
         print_lines(_lines(timed), console)
         for label in sorted({label for _, _, times in timed for label in times.labels}):
             count = sum(label in times.labels for _, _, times in timed)
-            console.print(f"{count} of {len(timed)}: {label}", style="dim", markup=False)
+            console.print(f"{count} of {len(timed)}: {clean(label)}", style="dim", markup=False)
         console.print(f"[dim]{_COLUMNS}[/dim]")
     reasons = Counter(
-        f"{record.outcome}: {record.detail}"
+        clean(f"{record.outcome}: {record.detail}")
         for one in jobs
         for record in one.records
         if record.detail
@@ -57,9 +58,10 @@ def _lines(timed: Sequence[tuple[JobWhole, str, JobTimes]]) -> list[str]:
     """Columns that say the same in all rows, or nothing, are left out."""
     several_modes = len({mode for _, mode, _ in timed}) > 1
     named = any(one.job.implementation != BENCHMARK for one, _, _ in timed)
-    columns = [["benchmark", *(one.job.case for one, _, _ in timed)]]
+    columns = [["benchmark", *(clean(one.job.case) for one, _, _ in timed)]]
     if named:
-        columns.append(["implementation", *(one.job.implementation for one, _, _ in timed)])
+        names = (clean(one.job.implementation) for one, _, _ in timed)
+        columns.append(["implementation", *names])
     if several_modes:
         columns.append(["cache", *(mode for _, mode, _ in timed)])
     left = len(columns)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -42,23 +43,25 @@ def run_to_end(
         timeout_s: until it is stopped, in seconds.
         variables: its environment; None for this process's own.
     """
-    with subprocess.Popen(  # noqa: S603 (a person's own command)
-        command,
-        cwd=folder,
-        env=variables,
-        shell=isinstance(command, str),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as said,  # a pipe would be waited for as long as anybody has it
+        subprocess.Popen(  # noqa: S603 (a person's own command)
+            command,
+            cwd=folder,
+            env=variables,
+            shell=isinstance(command, str),
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
         try:
-            said, _ = process.communicate(timeout=timeout_s)
+            process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return Ended(None, f"it did not end within {timeout_s:g} s")
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    lines = said.strip().splitlines()
+        said.seek(0)
+        lines = said.read().decode("utf-8", "replace").strip().splitlines()
     return Ended(process.returncode, lines[-1].strip() if lines else "it said nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import subprocess
@@ -49,6 +50,12 @@ class Peers:
             "ASV_PYTHONPATH": str(site),
             "OMP_NUM_THREADS": "1",
         }
+
+    def within(self, folder: str) -> Peers:
+        """The same, started in a folder below."""
+        found = copy.copy(self)
+        found.folder = self.folder / folder
+        return found
 
     def asv(self, *arguments: str) -> Outcome:
         """`asv`, as its script starts it."""

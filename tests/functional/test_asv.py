@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import platform
 import re
@@ -9,15 +10,13 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.functional.peers import Peers, flagged
 from tests.functional.scripted_repository import PLANTED, ScriptedRepository
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _TIMES = "layers.Layer.track_time"
 _SLOWER = {f"{_TIMES}(4, {batch}, 'ours')" for batch in (1, 2)}
@@ -193,6 +192,64 @@ def test_wrong_results_fail_and_leave_no_time(history: History) -> None:
         commit = repository.git("rev-parse", "HEAD")
         values = _stored(history, commit)[_TIMES]["result"]
         assert not any(isinstance(value, float) and value > 0 for value in values or ())
+    finally:
+        repository.git("reset", "-q", "--hard", "HEAD~1")
+
+
+def test_a_build_that_fails_leaves_no_other_commits_code(history: History) -> None:
+    repository, (_, two, three, _) = history.repository, history.commits
+    configuration = repository.folder / "asv.conf.json"
+    text = configuration.read_text()
+    fails = f"git rev-parse HEAD | grep -qv {three}"
+    command = json.dumps([f"sh -c '{fails}'"])
+    configuration.write_text(text[:-1] + f', "build_command": {command}}}')
+    try:
+        history.peers.asv("run", "--bench", "track_time.4, 1", f"{two}^!")
+        failed = history.peers.asv("run", "--bench", "track_time.4, 1", f"{three}^!")
+        assert "not installed" in failed.out + failed.err or failed.code != 0
+        again = history.peers.asv("run", "--bench", "track_time.4, 1, .ours", f"{two}^!")
+        assert again.code == 0, again.out
+        assert re.search(r"250±", again.out)
+    finally:
+        configuration.write_text(text)
+
+
+def test_environments_of_a_matrix_take_turns_with_the_device(history: History) -> None:
+    configuration = history.repository.folder / "asv.conf.json"
+    text = configuration.read_text()
+    matrix = ', "matrix": {"env_nobuild": {"GCONVBENCH_THREADS": ["1", "2"]}}}'
+    configuration.write_text(text[:-1] + matrix)
+    try:
+        found = history.peers.asv("run", "--bench", "track_time.2, 1", "HEAD^!")
+        assert found.code == 0, found.out
+        paths = [path for path in _files(history) if "GCONVBENCH_THREADS" in path.name]
+        assert len(paths) == 2
+        for path in paths:
+            path.unlink()
+    finally:
+        configuration.write_text(text)
+
+
+def test_a_device_in_use_ends_the_run_and_stores_no_failure(history: History) -> None:
+    commit = history.commits[0]
+    lock = Path(history.peers.environment["GCONVBENCH_LOCKS"]) / "gconvbench-cpu.lock"
+    with lock.open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found = history.peers.asv("run", "--bench", "track_time.2, 1", f"{commit}^!")
+    assert found.code != 0
+    assert "is in use by another run" in found.out + found.err
+    assert not any(path.name.startswith(commit[:8]) for path in _files(history))
+
+
+def test_a_commit_whose_configuration_is_broken_is_measured_all_the_same(history: History) -> None:
+    repository = history.repository
+    (repository.folder / "pyproject.toml").write_text("[tool\n")
+    repository.git("add", "pyproject.toml")
+    repository.git("commit", "-qm", "broken")
+    (repository.folder / "pyproject.toml").unlink()
+    try:
+        found = history.peers.asv("run", "--bench", "track_time.2, 1", "HEAD^!")
+        assert found.code == 0, found.out
     finally:
         repository.git("reset", "-q", "--hard", "HEAD~1")
 

@@ -136,9 +136,27 @@ def test_own_layers_and_callables_take_three_lines(history: History) -> None:
     assert found["test_callable"]["extra_info"]["implementation"] == "callable"
 
 
+def test_a_variable_that_is_wrong_is_one_line(history: History) -> None:
+    history.peers.environment["GCONVBENCH_THREADS"] = "none"
+    try:
+        done = history.peers.pytest("-W", "error", "-k", "2-1-ours")
+    finally:
+        del history.peers.environment["GCONVBENCH_THREADS"]
+    assert "gconv_benchmark: GCONVBENCH_THREADS 'none' must be a whole number" in done.out
+    assert "pytest_state.py" not in done.out
+
+
+def test_a_mere_collection_gates_nothing(history: History) -> None:
+    history.peers.forget_processes()
+    words = ("--collect-only", f"--gconvbench-gate={history.commits[0]}")
+    assert history.peers.pytest(*words).code == 0
+    assert history.peers.processes("--gconvbench-notes") == 0
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
+        ("__import__('torch').nn.Conv2d(8, 8, 3)", "input_shape is missing"),
         ("'nonsense'", "case id 'nonsense': cannot read"),
         ("3", "int cannot be timed; allowed: a case id"),
         (
@@ -147,8 +165,11 @@ def test_own_layers_and_callables_take_three_lines(history: History) -> None:
         ),
         ("'g2mb1ic8ih6oc8kh3ph1', implementation=3", "implementation 3 must be a name"),
         ("'g2mb1ic8ih6oc8kh3ph1', device='tpu'", "device 'tpu'"),
-        ("'g2mb1ic8ih6oc8kh3ph1', expected=1", "belong to a callable"),
-        ("max, 1, 2, direction='fprop'", "are a case's"),
+        ("'g2mb1ic8ih6oc8kh3ph1', expected=1", "expected belongs to a callable"),
+        ("'g2mb1ic8ih6oc8kh3ph1', rtol=1e-30", "rtol belongs to a callable"),
+        ("max, 1, 2, direction='fprop'", "direction belongs to a case"),
+        ("max, 1, 2, implementation=max", "implementation belongs to a case"),
+        ("max, 1, 2, rtol=0.1", "rtol belongs to expected"),
     ],
 )
 def test_wrong_use_is_one_line(history: History, call: str, said: str) -> None:
@@ -267,6 +288,78 @@ def test_the_gate_fails_with_ten_and_lists_slower_new_and_missing(history: Histo
     assert "exit code 10" in done.out
 
 
+def test_a_gate_from_a_subfolder_sees_both_sides_code(history: History) -> None:
+    """Also with an absolute path, and one process of each side is enough to see which code ran."""
+    folder = history.at(history.commits[3]).repository.folder
+    (folder / "deep").mkdir()
+    (folder / "deep" / "test_deep.py").write_text(
+        "import ours_package\n"
+        "def test_deep(gconv_benchmark):\n"
+        "    open(__file__ + '.seen', 'a').write(ours_package.__file__ + chr(10))\n"
+        "    gconv_benchmark('g4mb1ic8ih6oc8kh3ph1', implementation='ours')\n"
+    )
+    history.repository.git("add", "deep")
+    history.repository.git("commit", "-qm", "deep")
+    try:
+        script = folder / "deep" / "test_deep.py"
+        words = (str(script), "--gconvbench-gate=HEAD~1", "--benchmark-only")
+        done = history.peers.within("deep").pytest(*words)
+        assert done.code == GATE  # the file is new: nothing to compare with
+        assert "new" in done.out
+        seen = set(script.with_suffix(".py.seen").read_text().split())
+        assert seen == {str(folder / "src" / "ours_package.py")}
+        script.write_text(script.read_text() + "\n# changed\n")
+        done = history.peers.within("deep").pytest(str(script), "--gconvbench-gate=HEAD")
+        assert done.code == 0, done.out
+        assert "1 unchanged" in done.out
+    finally:
+        history.repository.git("reset", "-q", "--hard", history.commits[3])
+
+
+def test_paths_outside_the_repository_are_refused(history: History, tmp_path: Path) -> None:
+    (tmp_path / "test_else.py").write_text("def test_it():\n    pass\n")
+    words = (str(tmp_path / "test_else.py"), f"--gconvbench-gate={history.commits[0]}")
+    done = history.peers.pytest(*words)
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "lies outside the repository" in done.err
+
+
+def test_under_xdist_the_gate_is_one(history: History) -> None:
+    words = ("-n", "2", "-k", "2-1-ours", f"--gconvbench-gate={history.commits[0]}")
+    history.peers.forget_processes()
+    done = history.peers.pytest(*words)
+    assert done.code == 0, done.out
+    assert history.peers.processes("--gconvbench-notes") == 6
+
+
+def test_what_cannot_be_in_one_run_is_not(history: History) -> None:
+    _write(
+        history,
+        "import torch\n"
+        "def test_case(gconv_benchmark):\n"
+        "    gconv_benchmark('g2mb1ic8ih6oc8kh3ph1', implementation='ours')\n"
+        "def test_callable(gconv_benchmark):\n"
+        "    torch.set_num_threads(2)\n"
+        "    gconv_benchmark(torch.ones, 3)\n",
+    )
+    history.peers.pytest("--benchmark-json=out.json", "test_own.py")
+    document = json.loads((history.repository.folder / "out.json").read_text())
+    assert len(document["benchmarks"]) == 2
+    implementations = [one["job"]["implementation"] for one in document["gconvbench"]["records"]]
+    assert implementations == ["ours"]
+
+
+def test_own_code_alone_is_compared_with_its_like(history: History) -> None:
+    _write(
+        history,
+        "import torch\ndef test_callable(gconv_benchmark):\n    gconv_benchmark(torch.ones, 3)\n",
+    )
+    history.peers.pytest("--benchmark-save=base", "test_own.py")
+    done = history.peers.pytest("--benchmark-compare", "test_own.py")
+    assert done.code == 0, done.out + done.err
+    assert "(NOW)" in done.out
+
+
 def test_the_gate_passes_where_nothing_changed(history: History) -> None:
     history.at(history.commits[1])
     words = ("-k", "1-", f"--gconvbench-gate={history.commits[0]}", "--benchmark-autosave")
@@ -281,9 +374,10 @@ def test_the_gate_passes_where_nothing_changed(history: History) -> None:
 )
 def test_a_gate_without_a_verdict_is_no_pass(history: History, commit: str, said: str) -> None:
     done = history.peers.pytest("-k", "2-1-ours", f"--gconvbench-gate={commit}")
-    assert done.code == GATE
-    assert "no verdict: " in done.out
-    assert said in done.out
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "--gconvbench-gate: " in done.err
+    assert said in done.err
+    assert "passed" not in done.out  # nothing was measured
 
 
 def test_the_plugin_is_silent_and_cheap_where_it_is_not_used(history: History) -> None:

@@ -154,6 +154,19 @@ def test_a_time_asked_for_again_is_a_round_in_a_fresh_process(session: FakeSessi
     assert session.process == 3
 
 
+def test_suites_that_share_a_job_share_its_rounds(session: FakeSession) -> None:
+    class More(Suite):
+        axes = ("groups=2,4", "channels=4", "size=5", "direction=training")
+
+    one, other = Grouped(), More()
+    for _ in range(2):  # as asv does: all benchmarks of a round, then all of the next
+        one.track_time(2, 4, "native")  # type: ignore[attr-defined]
+        other.track_time(2, "native")  # type: ignore[attr-defined]
+        other.track_time(4, "native")  # type: ignore[attr-defined]
+    groups = [(process, job.case[:2]) for process, job in session.asked]
+    assert groups == [(1, "g2"), (1, "g4"), (2, "g2"), (2, "g4")]
+
+
 def test_unsupported_is_skipped_and_wrong_is_a_failure(session: FakeSession) -> None:
     session.ends = {"native": "unsupported", "split_concat": "wrong"}
     suite: Any = Grouped()
@@ -190,6 +203,7 @@ def suite(tmp_path: Path) -> Iterator[Path]:
     ("name", "ours"),
     [
         ("ours.Layer.track_time-1", True),
+        ("ours.Layer.time_it-1", False),
         ("plain.Plain.track_x", False),
         ("plain.track_nothing", False),
         ("broken.Any.track_x-0", False),

@@ -12,6 +12,7 @@ import pytest
 from gconvbench.adapters import pytest_gate, pytest_side, sides
 from gconvbench.adapters.notes import Notes, ask, read_notes
 from gconvbench.adapters.pytest_process import failed_to_start, run_pytest
+from gconvbench.adapters.pytest_side import PytestSide, Selection
 from gconvbench.adapters.pytest_state import why_other_machine
 from gconvbench.adapters.session import Machine, asked
 from gconvbench.errors import GconvbenchError, NotMeasuredError, UsageError
@@ -36,7 +37,11 @@ class Script:
         times_s: by test; each process is a little faster or slower as a whole.
         outcomes: of tests that are not measured.
         dies_of: the test in which a process ends.
+        dies_after: the test behind which a process ends.
         collected: tests that never reach the fixture.
+        has_file: whether the file that is named is there.
+        anchors_s: what work beside the tests takes; 0 for none.
+        identity: of the machine.
         ended: how processes end.
     """
 
@@ -46,6 +51,9 @@ class Script:
     collected: tuple[str, ...] = ()
     ended: Ended = field(default_factory=lambda: Ended(0, "1 passed"))
     identity: str = "box"
+    has_file: bool = True
+    anchors_s: float = 0.0
+    dies_after: str = ""
     processes: int = 0
 
     def run(self, notes_path: Path) -> Ended:
@@ -56,13 +64,18 @@ class Script:
         if not tests and failed_to_start(self.ended):
             return self.ended
         notes.collected((*tests, *self.collected))
+        identity = {"device_name": self.identity}
+        notes.ready(Machine("box-1", msgspec.structs.replace(ENVIRONMENT, identity=identity)))
         for test in tests:
             notes.started(test)
             if test == self.dies_of:
                 return Ended(-11, "Fatal Python error: Segmentation fault")
             notes.measured(test, self._record(test))
-        identity = {"device_name": self.identity}
-        notes.ready(Machine("box-1", msgspec.structs.replace(ENVIRONMENT, identity=identity)))
+            if test == self.dies_after:
+                return Ended(-11, "Segmentation fault in a teardown")
+        if self.anchors_s:
+            wobble = 1 + 0.001 * (self.processes % 3)
+            notes.anchors(dict.fromkeys("abcdefgh", (self.anchors_s * wobble,) * 30))
         return self.ended
 
     def _record(self, test: str) -> Record:
@@ -83,15 +96,20 @@ def _tests(count: int, **other_s: float) -> dict[str, float]:
 def confront(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Judge two scripts, as the gate judges two checkouts."""
 
-    def confronted(baseline: Script, contender: Script) -> Any:
+    def confronted(baseline: Script, contender: Script, **options: Any) -> Any:
         scripts = {tmp_path / "baseline": baseline, tmp_path / "contender": contender}
 
-        def run(code: Path, words: Sequence[str]) -> Ended:
+        def run(code: Path, _inside: Path, words: Sequence[str]) -> Ended:
             return scripts[code].run(Path(words[-1]))
 
         monkeypatch.setattr(pytest_side, "run_pytest", run)
-        both = {path.name: pytest_side.PytestSide(path, ["t.py"]) for path in scripts}
-        return pytest_gate._confronted(both, GateOptions(), str)  # type: ignore[arg-type]
+        for path, script in scripts.items():
+            path.mkdir(exist_ok=True)
+            if script.has_file:
+                (path / "t.py").touch()
+        selection = Selection(Path(), ((Path("t.py"), ""),))
+        both = {path.name: PytestSide(path, selection) for path in scripts}
+        return pytest_gate._confronted(both, GateOptions(**options), str)  # type: ignore[arg-type]
 
     return confronted
 
@@ -146,6 +164,41 @@ def test_a_test_that_kills_its_process_costs_itself_only(confront: Any) -> None:
     assert "Segmentation fault" in crashed.detail
 
 
+def test_a_process_that_ends_behind_a_test_is_noticed(confront: Any) -> None:
+    contender = Script(_tests(3), dies_after="t.py::test[0]")
+    found = confront(Script(_tests(3)), contender)
+    assert set(_kinds(found).values()) == {"unchanged"}  # another process did the rest
+    ended = Ended(-11, "Segmentation fault in a teardown")
+    worse = Script(_tests(1), collected=("t.py::test[x]",), ended=ended)
+    lost = confront(Script(_tests(1, x=1e-3)), worse)
+    assert _kinds(lost)["x"] == "crashed"
+    assert "Segmentation fault in a teardown" in lost.jobs[-1].detail
+
+
+def test_a_file_that_the_baseline_does_not_have_is_new(confront: Any) -> None:
+    found = confront(Script({}, has_file=False), Script(_tests(2)))
+    assert set(_kinds(found).values()) == {"new"}
+    assert found.exit_code == 5  # and nothing was compared
+
+
+def test_the_smallest_slowdown_that_counts_may_differ_by_test(confront: Any) -> None:
+    sides = Script(_tests(25, x=1e-3)), Script(_tests(25, x=1.2e-3))
+    found = confront(*sides, minimum_effects={"*x*": 0.5})
+    assert found.exit_code == 0
+
+
+def test_new_tests_can_be_made_to_fail(confront: Any) -> None:
+    sides = Script(_tests(25)), Script(_tests(25, x=1e-3))
+    assert confront(*sides, fail_on=("new",)).exit_code == 5
+
+
+def test_work_beside_the_tests_tells_a_machine_that_moved(confront: Any) -> None:
+    slow = {name: 1.3 * time_s for name, time_s in _tests(25).items()}
+    found = confront(Script(_tests(25), anchors_s=1e-3), Script(slow, anchors_s=1.3e-3))
+    assert found.exit_code == 4
+    assert "machine_moved" in {finding.kind for finding in found.findings}
+
+
 def test_nothing_in_common_is_no_pass(confront: Any) -> None:
     found = confront(Script({}, collected=("t.py::test[a]",)), Script(_tests(2)))
     assert found.exit_code == 5
@@ -191,7 +244,7 @@ def test_a_process_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) ->
     (tmp_path / "test_hangs.py").write_text(
         "import subprocess\ndef test_it():\n    subprocess.run(['sleep', '60'])\n"
     )
-    ended = run_pytest(tmp_path, ["test_hangs.py"], timeout_s=2)
+    ended = run_pytest(tmp_path, Path(), ["test_hangs.py"], timeout_s=2)
     assert ended == (None, "it did not end within 2 s")
 
 
