@@ -200,13 +200,13 @@ def test_a_build_that_fails_leaves_no_other_commits_code(history: History) -> No
     repository, (_, two, three, _) = history.repository, history.commits
     configuration = repository.folder / "asv.conf.json"
     text = configuration.read_text()
-    fails = f"git rev-parse HEAD | grep -qv {three}"
+    fails = f"git rev-parse HEAD | grep -q {two}"
     command = json.dumps([f"sh -c '{fails}'"])
     configuration.write_text(text[:-1] + f', "build_command": {command}}}')
     try:
         history.peers.asv("run", "--bench", "track_time.4, 1", f"{two}^!")
         failed = history.peers.asv("run", "--bench", "track_time.4, 1", f"{three}^!")
-        assert "not installed" in failed.out + failed.err or failed.code != 0
+        assert failed.code != 0
         again = history.peers.asv("run", "--bench", "track_time.4, 1, .ours", f"{two}^!")
         assert again.code == 0, again.out
         assert re.search(r"250±", again.out)
