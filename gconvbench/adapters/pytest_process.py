@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gconvbench.adapters.session import CODE_VARIABLE
 from gconvbench.adapters.sides import python_paths
 from gconvbench.runner.commands import Ended, run_to_end
+from gconvbench.runner.process import KEPT_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,8 @@ def run_pytest(
 
 
 def _variables(code: Path) -> dict[str, str]:
-    """The side's code before whatever is installed, for tests and workers."""
+    """The side's code before whatever is installed, and freed memory kept, as in workers."""
     before = os.environ.get("PYTHONPATH")
     paths = [*python_paths(code), *([before] if before else [])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), CODE_VARIABLE: str(code)}
+    ours = {"PYTHONPATH": os.pathsep.join(paths), CODE_VARIABLE: str(code)}
+    return {**os.environ, **KEPT_MEMORY, **ours}

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gconvbench.records import Job, Method, Record
     from gconvbench.runner.side import Side
 
-__all__ = ["WorkerLostError", "WorkerProcess"]
+__all__ = ["KEPT_MEMORY", "WorkerLostError", "WorkerProcess"]
 
 _START_TIMEOUT_S = 300.0
 """Importing torch from a cold disk takes tens of seconds."""
@@ -49,7 +49,7 @@ _READ_BYTES = 1 << 16
 _MISSING = re.compile(r"No module named '([\w.]+)'")
 _WANTED = {"torch": "torch>=2.6", "msgspec": "msgspec>=0.19", "numpy": "numpy>=1.26"}
 """What a worker needs of its interpreter, as `pyproject.toml` asks for it."""
-_KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
+KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
 """glibc (mallopt(3)) then never maps a block apart, nor hands freed memory back by itself. Freed
 results stay with the process; by default each launch faults the pages of its output in anew."""
 
@@ -297,6 +297,6 @@ def _environment(threads: int, side: Side | None) -> dict[str, str]:
         "PYTHONPATH": path,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
-        **_KEPT_MEMORY,
+        **KEPT_MEMORY,
         **(side.variables if side else {}),
     }
