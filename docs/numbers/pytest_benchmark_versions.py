@@ -1,6 +1,6 @@
 """Which versions of pytest-benchmark the pytest plugin works with: its real commands, by version.
 
-    python docs/numbers/pytest_benchmark_versions.py [VERSION@PYTEST ...]
+    python docs/numbers/pytest_benchmark_versions.py [VERSION@PYTEST | installed ...]
 
 Each version is installed with a pytest into a folder of its own (from wherever pip finds them),
 which stands before what is installed. It times one test by gconvbench's engine and stores it; then:
@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from common import print_table, python_path
+from common import machine_line, print_table, python_path
 
 VERSIONS = (
     "4.0.0@8.3.5",
@@ -34,6 +34,8 @@ VERSIONS = (
     "5.3.1@9.2.0",
 )
 """pytest-benchmark below 5.3.1 itself fails with pytest 9.2 (`node._nodeid`)."""
+_INSTALLED = f"{version('pytest-benchmark')}@{version('pytest')}"
+_PACKAGES = "packages"
 _TEST = """
 import json
 
@@ -50,24 +52,30 @@ def main() -> None:
     """Print a row per version; ends with 1 where one does not work."""
     rows: list[tuple[str, ...]] = [("pytest-benchmark", "pytest", *_COLUMNS)]
     for text in sys.argv[1:] or VERSIONS:
-        one, _, pytest = text.partition("@")
+        is_here = text == "installed"
+        one, _, pytest = (_INSTALLED if is_here else text).partition("@")
         with tempfile.TemporaryDirectory() as folder:
-            found = _tried(one, pytest or version("pytest"), Path(folder))
+            if not is_here:
+                _install(one, pytest, Path(folder))
+            found = _tried(one, pytest, Path(folder))
         rows.append((one, pytest, *("yes" if found[name] else "NO" for name in _COLUMNS)))
-    print(f"Python {sys.version.split()[0]}")
+    print(f"{machine_line()}, Python {sys.version.split()[0]}")
     print_table(rows)
     sys.exit(any("NO" in row for row in rows))
 
 
-def _tried(one: str, runner: str, folder: Path) -> dict[str, bool]:
-    packages = folder / "packages"
+def _install(one: str, runner: str, folder: Path) -> None:
     wanted = [f"pytest-benchmark=={one}", f"pytest=={runner}", "py-cpuinfo"]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
-    subprocess.run([*pip, str(packages), *wanted], check=True)
+    subprocess.run([*pip, str(folder / _PACKAGES), *wanted], check=True)
+
+
+def _tried(one: str, runner: str, folder: Path) -> dict[str, bool]:
     (folder / "test_layer.py").write_text(_TEST)
 
     def pytest(*words: str) -> int:
-        environment = os.environ | {"PYTHONPATH": python_path(packages), "TMPDIR": str(folder)}
+        path = python_path(folder / _PACKAGES)
+        environment = os.environ | {"PYTHONPATH": path, "TMPDIR": str(folder)}
         command = [sys.executable, "-m", "pytest", "-q", "--gconvbench-processes=1", *words]
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False

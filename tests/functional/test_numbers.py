@@ -30,6 +30,8 @@ SMALLEST = {
         ("A/A", "asv continuous -f 1.05", "criterion.rs", "gconvbench, P = 5"),
     ),
     "histories": ("--histories 5 --watched 5 --timed 5", ("labelled set", "hits")),
+    "asv_cost": ("--combinations 1 --repeat 1", ("asv's default", "gconvbench's suite", "at most")),
+    "pytest_benchmark_versions": ("installed", ("bit for bit", "refused", "yes")),
     "allocator": ("--outputs 1 --repeat 1", ("64.0 KiB  native training", "faults")),
 }
 
