@@ -19,10 +19,9 @@ from gconvbench.runner import make_header
 from gconvbench.settings import preserved_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from torch import Tensor
-    from torch.nn import Conv2d
 
     from gconvbench.adapters.session import Asked
     from gconvbench.cases import Case
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CALLABLE",
     "as_implementation",
-    "case_of",
+    "case_of_module",
     "check_result",
     "device_of",
     "measure_case",
@@ -63,11 +62,6 @@ class _Function(Implementation):
         return self._function(
             x, weight, bias, case.stride, case.padding, case.dilation, case.groups
         )
-
-
-def case_of(module: Conv2d, input_shape: Sequence[int]) -> Case:
-    """The case of a `torch.nn.Conv2d`; see `modules.case_of_module`."""
-    return case_of_module(module, input_shape)
 
 
 def as_implementation(what: object, case: Case) -> Implementation:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from gconvbench.adapters.session import Machine
     from gconvbench.runner.commands import Ended
 
-__all__ = ["Notes", "Taken", "ask", "asked_for", "read_notes"]
+__all__ = ["PYTEST", "Notes", "Taken", "ask", "asked_for", "read_notes"]
+
+PYTEST = "pytest"
+"""What stands for the implementation of a test, so that its name reads as the command to run it."""
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -100,7 +103,7 @@ class Taken(msgspec.Struct):
         """Say of a test how it ended that its process did not survive."""
         status = "" if ended.code is None else f" with status {ended.code}"
         detail = f"its process ended{status}: {ended.last_words}"
-        job = Job(test, "pytest")
+        job = Job(test, PYTEST)
         self.records[test] = Record(job=job, round=1, outcome=outcome, detail=detail)
         self.unfinished = ""
 

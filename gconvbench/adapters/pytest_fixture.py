@@ -138,7 +138,7 @@ class GconvBenchmark:
             records = (
                 self._state.measure_here(self._test, lambda: here.measure_case(what, job, found)),
             )
-        self._refuse(records)
+        self._refuse_failure(records[-1])
         self._benchmark.group = self._benchmark.group or job.case
         self._hand_over(records)
         return records[0]
@@ -187,9 +187,8 @@ class GconvBenchmark:
             what = what._replace(method=method)
         return what
 
-    def _refuse(self, records: Sequence[Record]) -> None:
+    def _refuse_failure(self, last: Record) -> None:
         """Skip what is unsupported, fail on what is wrong or was not measured."""
-        last = records[-1]
         if last.outcome == "unsupported":
             pytest.skip(f"{last.job.implementation}: {last.detail}")
         if last.outcome not in {"measured", "checked"}:
@@ -271,9 +270,9 @@ def _case(
     if isinstance(what, Case):
         return what
     if torch and isinstance(what, torch.nn.Conv2d) and input_shape is not None:
-        from gconvbench.adapters.here import case_of  # noqa: PLC0415 (needs torch)
+        from gconvbench.adapters.here import case_of_module  # noqa: PLC0415 (needs torch)
 
-        return case_of(what, input_shape)
+        return case_of_module(what, input_shape)
     if torch and isinstance(what, torch.nn.Conv2d) and not arguments:
         message = (
             "input_shape is missing; a layer needs that of its input (N, C, H, W), such as "

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
-from gconvbench.adapters.pytest_side import PYTEST, PytestSide, Selection
+from gconvbench.adapters.notes import PYTEST
+from gconvbench.adapters.pytest_side import PytestSide, Selection
 from gconvbench.adapters.session import asked
 from gconvbench.comparing import (
     Row,

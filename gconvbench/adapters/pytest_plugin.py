@@ -65,7 +65,6 @@ def _count(text: str) -> int:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Before pytest-benchmark: a gate's own processes neither store nor compare."""
-    config.addinivalue_line("markers", f"{FIXTURE}: timed by gconvbench's engine.")
     if config.getoption("--gconvbench-notes"):
         for name in ("save", "autosave", "json", "compare_fail"):
             setattr(config.option, f"benchmark_{name}", None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gconvbench.adapters.notes import Taken, ask, read_notes
+from gconvbench.adapters.notes import PYTEST, Taken, ask, read_notes
 from gconvbench.adapters.pytest_process import died, failed_to_start, run_pytest
 from gconvbench.comparing import Offer
 from gconvbench.errors import NotMeasuredError
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 
     from gconvbench.runner.commands import Ended
 
-__all__ = ["PYTEST", "PytestSide", "Selection"]
+__all__ = ["PytestSide", "Selection"]
 
 _NOT_REACHED = "skipped, or it failed before it was measured"
-PYTEST = "pytest"
-"""What stands for the implementation of a test, so that its name reads as the command to run it."""
 
 
 class PytestSide:

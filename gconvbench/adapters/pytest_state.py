@@ -12,7 +12,7 @@ from gconvbench.adapters.notes import Notes
 from gconvbench.adapters.session import Asked, Machine, Session, asked, machine_of
 from gconvbench.interchange.carried import carried
 from gconvbench.interchange.machine import machine_info
-from gconvbench.planning import GATE_SAMPLES
+from gconvbench.planning import GATE_SAMPLES, gate_method
 from gconvbench.records import Environment, Plan, PlannedCase, differences
 from gconvbench.runner import device_lock
 
@@ -54,9 +54,9 @@ class State:
         """
         what = asked()
         if notes := config.getoption("--gconvbench-notes"):
-            few = {"min_samples": GATE_SAMPLES, "max_samples": GATE_SAMPLES, "min_time_s": 0.0}
-            what = what._replace(method=msgspec.structs.replace(what.method, **few))
-            return cls(what, 1, Notes(notes))
+            (mode,), threads = what.method.cache_modes, what.method.threads
+            method = gate_method(what.device, cache=mode, threads=threads)
+            return cls(what._replace(method=method), 1, Notes(notes))
         method = msgspec.structs.replace(
             what.method,
             max_time_s=float(config.getoption("benchmark_max_time")),

@@ -12,13 +12,18 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from gconvbench.adapters.sides import code_paths_of
 from gconvbench.errors import UsageError, refused_name
-from gconvbench.planning import default_device, make_method, refuse_device
+from gconvbench.planning import (
+    chosen_implementations,
+    default_device,
+    make_method,
+    refuse_device,
+)
 from gconvbench.records import Plan
 from gconvbench.runner import WorkerProcess, device_lock, make_header
 from gconvbench.runner.side import Side
@@ -84,7 +89,7 @@ def machine_of(what: Asked) -> Machine:
 
 
 class Session:
-    """A worker, started when it is needed; use as a context manager, or close it.
+    """A worker, to be closed in the end.
 
     While it lives the device is its own, as in a run. One that dies costs a record, and the next
     job has another.
@@ -110,12 +115,6 @@ class Session:
             self._open.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     @property
     def header(self) -> Header:
         """Of a run without cases, made when the first worker started."""
@@ -136,12 +135,8 @@ class Session:
         Raises:
             UsageError: there is no implementation of this name, or it cannot be used.
         """
-        usable = [one.name for one in self._known if not one.problem]
-        if job.implementation not in usable:
-            for one in self._known:
-                if one.name == job.implementation:
-                    message = f"implementation {one.name!r} cannot be used: {one.problem}"
-                    raise UsageError(message)
+        if job.implementation not in chosen_implementations(job.implementation, self._known):
+            usable = [one.name for one in self._known if not one.problem]  # it was a pattern
             raise UsageError(refused_name("implementation", job.implementation, usable))
         return self._workers.measure(job, number)
 

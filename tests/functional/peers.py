@@ -72,8 +72,11 @@ class Peers:
 
     def processes(self, text: str) -> int:
         """How many interpreters were started since the last question whose command has this."""
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
-        return sum(text in line for line in lines)
+        return sum(text in line for line in self.commands())
+
+    def commands(self) -> list[str]:
+        """Their command lines."""
+        return self._log.read_text().splitlines() if self._log.exists() else []
 
     def forget_processes(self) -> None:
         """Count from here."""
