@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from gconvbench.cli import options as opt
 from gconvbench.cli import refusals
 
-__all__ = ["check", "environment", "history", "list_", "run", "show"]
+__all__ = ["check", "environment", "history", "list_", "report", "run", "show"]
 
 
 def run(
@@ -205,6 +205,38 @@ def show(
         showing.refuse_other_forms(json=json, csv=csv)
         return showing.show_accuracy(run, results, against=against, plot=plot)
     return showing.show_run(run, results, json=json, csv=csv)
+
+
+def report(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Files, runs' names, latest, latest~1.  [default: all]"
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="- for standard output.  [default: report.html; markdown to standard output]",
+        ),
+    ] = None,
+    form: Annotated[
+        Literal["html", "markdown"], typer.Option("--format", help="A page, or for a comment.")
+    ] = "html",
+    results: opt.ResultsOption = Path("results"),
+) -> int:
+    """Write stored runs as one web page that opens offline, or as markdown for a pull request.
+
+    Per case the best implementation and by how much, its samples, errors, kernels and the command
+    that measures it again; the crossover map, roofline, accuracy, networks, history, and whatever
+    was skipped. Without RUN all stored runs but the sides of gates, each machine apart.
+    """
+    from gconvbench.cli.report import write_report
+
+    return write_report(runs or (), results, output=output, form=form)
 
 
 def history(

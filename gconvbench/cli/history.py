@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from gconvbench.history import HistoryRun, Judged, Key, Series
     from gconvbench.records import Header, Record
 
-__all__ = ["Asked", "show_history"]
+__all__ = ["Asked", "judge_stored", "show_history"]
 
 
 class Asked(NamedTuple):
@@ -86,11 +86,7 @@ def show_history(results: Path, asked: Asked, *, asv: Path | None, json: bool) -
     selected = _selected(history, asked.cases, asked.implementations)
     entries = load_acceptances(asked.file)
     levels = accepted_levels(selected, entries, _accepted_at(asked.file) if asv is None else None)
-    own: dict[str, list[int]] = {}
-    for level in levels:
-        for name in level.series:
-            own.setdefault(name, []).append(level.index)
-    judged = judge_history(selected, accepted=asked.accepted, levels=own)
+    judged = judge_history(selected, accepted=asked.accepted, levels=_by_series(levels))
     if json:
         for line in _json_lines(judged, levels):
             print(msgspec.json.encode(line).decode())
@@ -98,6 +94,21 @@ def show_history(results: Path, asked: Asked, *, asv: Path | None, json: bool) -
         left = unplaced(selected, entries, levels)
         print_history(judged, make_console(sys.stdout), accepted=levels, unplaced=left)
     return ExitCode.FINE
+
+
+def judge_stored(history: History) -> Judged:
+    """What a history says, with the changes that the usual file accepts."""
+    levels = accepted_levels(history, load_acceptances(None), _accepted_at(None))
+    return judge_history(history, levels=_by_series(levels))
+
+
+def _by_series(levels: Sequence[AcceptedLevel]) -> dict[str, list[int]]:
+    """Where each series starts a level of its own."""
+    own: dict[str, list[int]] = {}
+    for level in levels:
+        for name in level.series:
+            own.setdefault(name, []).append(level.index)
+    return own
 
 
 def _accepted_at(file: Path | None) -> Callable[[str], tuple[Acceptance, ...]] | None:

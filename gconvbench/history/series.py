@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +16,7 @@ from gconvbench.records import (
     method_differences,
     united_dispatch,
 )
+from gconvbench.stats import Estimate, estimate_over_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,12 +68,15 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         key: of what.
         values: by run, in `unit`; None where a run has none.
         unit: such as `seconds`.
+        half_widths: by run, of the 95 % interval over its rounds on the log scale, None where there
+            is none; empty where the source has no rounds.
         dispatch: by run, what a launch ran, as far as that is known; empty where no run says.
     """
 
     key: Key
     values: tuple[float | None, ...]
     unit: str = "seconds"
+    half_widths: tuple[float | None, ...] = ()
     dispatch: tuple[Dispatch, ...] = ()
 
 
@@ -141,14 +144,15 @@ def collect_series(
 class _Value(NamedTuple):
     """Of one series in one run."""
 
-    seconds: float
+    time: Estimate
     dispatch: Dispatch
 
 
 def _series(key: Key, values: Sequence[_Value | None]) -> Series:
     return Series(
         key=key,
-        values=tuple(one and one.seconds for one in values),
+        values=tuple(one and one.time.median_s for one in values),
+        half_widths=tuple(one and one.time.half_width for one in values),
         dispatch=tuple(one.dispatch if one else Dispatch() for one in values),
     )
 
@@ -167,7 +171,7 @@ def _values(records: Sequence[Record]) -> dict[Key, _Value]:
             medians_s.setdefault(key, []).append(timing.median_s)
             dispatch.setdefault(key, []).append(record.dispatch)
     return {
-        key: _Value(statistics.median(values), united_dispatch(dispatch[key]))
+        key: _Value(estimate_over_rounds(values), united_dispatch(dispatch[key]))
         for key, values in medians_s.items()
     }
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.cases import flops, parameters
+from gconvbench.report.networks import networks_of, total_s
+from gconvbench.report.summary import NATIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from gconvbench.cases import Case
-    from gconvbench.report.summary import CaseSummary, Row
+    from gconvbench.report.networks import Network
+    from gconvbench.report.summary import CaseSummary
 
 __all__ = ["NetworkAnswer", "answer_networks"]
 
@@ -57,44 +59,15 @@ def answer_networks(summaries: Sequence[CaseSummary]) -> list[NetworkAnswer]:
     Expects a complete run. A network some layer of which is there twice in a variant, such as at
     two sizes, has no single total and gets no answer.
     """
-    networks: dict[tuple[object, ...], dict[str, dict[int, CaseSummary]]] = {}
-    ambiguous = set()
-    for summary in summaries:
-        network, _, layer = summary.planned.name.partition("/")
-        if not layer:
-            continue
-        key = (network, *_variant(summary.case))
-        variants = networks.setdefault(key, {}).setdefault(layer, {})
-        if summary.case.groups in variants:
-            ambiguous.add(key)
-        variants[summary.case.groups] = summary
-    return [
-        _answer(str(key[0]), layers)
-        for key, layers in networks.items()
-        if key not in ambiguous
-        and any(len(variants) > 1 and 1 in variants for variants in layers.values())
-    ]
+    return [_answer(network) for network in networks_of(summaries) if network.is_varied]
 
 
-def _variant(case: Case) -> tuple[object, ...]:
-    """What a network's layers have in common."""
-    return (
-        case.operation,
-        case.direction,
-        case.dtype,
-        case.math_mode,
-        case.memory_format,
-        case.batch,
-    )
-
-
-def _answer(network: str, layers: dict[str, dict[int, CaseSummary]]) -> NetworkAnswer:
-    grouped = {name: variants[max(variants)] for name, variants in layers.items()}
-    ungrouped = {name: variants[min(variants)] for name, variants in layers.items()}
+def _answer(network: Network) -> NetworkAnswer:
+    grouped, ungrouped = network.grouped, network.ungrouped
     varied = {name: one for name, one in grouped.items() if one.case.groups > 1}
     native = [row for one in varied.values() for row in one.rows if row.implementation == "native"]
     return NetworkAnswer(
-        network=network,
+        network=network.name,
         direction=next(iter(grouped.values())).case.direction,
         grouped_layers=tuple(varied),
         groups=tuple(sorted({one.case.groups for one in varied.values()})),
@@ -109,22 +82,6 @@ def _totals(layers: list[CaseSummary]) -> Totals:
     return Totals(
         parameters=sum(parameters(layer.case) for layer in layers),
         flops=sum(flops(layer.case) * layer.planned.count for layer in layers),
-        native_s=_total_s(
-            layers, lambda layer: [r for r in layer.measured if r.implementation == "native"]
-        ),
-        advised_s=_total_s(layers, lambda layer: [layer.advised] if layer.advised else []),
+        native_s=total_s(layers, lambda layer: layer.row_of(NATIVE)),
+        advised_s=total_s(layers, lambda layer: layer.advised),
     )
-
-
-def _total_s(
-    layers: list[CaseSummary], rows_of: Callable[[CaseSummary], list[Row]]
-) -> dict[int, float]:
-    """The sum over layers in each round that has them all."""
-    chosen = [(layer.planned.count, rows_of(layer)) for layer in layers]
-    if not all(rows for _, rows in chosen):
-        return {}
-    rounds = set.intersection(*(set(rows[0].rounds_s) for _, rows in chosen))
-    return {
-        number: sum(count * rows[0].rounds_s[number] for count, rows in chosen)
-        for number in sorted(rounds)
-    }

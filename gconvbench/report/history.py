@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from gconvbench.history import Event, Findings, HistoryRun, Judged, Series
     from gconvbench.records import Difference
 
-__all__ = ["history_sentence", "print_history", "range_text"]
+__all__ = [
+    "change_texts",
+    "changed_text",
+    "event_details",
+    "event_title",
+    "history_notes",
+    "history_sentence",
+    "print_history",
+    "range_text",
+]
 
 _SHOWN = 20
 """So many cases; a change of everything at once is told by its event."""
@@ -38,6 +47,7 @@ _WIDTH = 20
 _LABEL = 27
 """The longest built-in implementation; eighty columns in all."""
 _SECONDS = "seconds"
+_NOTHING = "nothing else changed that is recorded"
 
 
 def print_history(
@@ -57,7 +67,7 @@ def print_history(
     """
     console.print(Text(history_sentence(judged), style="bold"))
     left = (f"not placed, as no run is at its end: {entry.named}" for entry in unplaced)
-    for note in itertools.chain(_notes(judged), _accepted_notes(judged, accepted), left):
+    for note in itertools.chain(history_notes(judged), _accepted_notes(judged, accepted), left):
         console.print(Text(note, style="dim"))
     for event in judged.events:
         _print_event(event, judged, console)
@@ -93,7 +103,7 @@ def history_sentence(judged: Judged) -> str:
     )
 
 
-def _notes(judged: Judged) -> Iterable[str]:
+def history_notes(judged: Judged) -> Iterable[str]:
     """What was not looked at, and why."""
     if short := len(judged.too_short):
         yield f"{short} series too short to judge: fewer than {FEWEST_RUNS} runs with a value"
@@ -119,30 +129,46 @@ def _accepted_notes(judged: Judged, accepted: Iterable[AcceptedLevel]) -> Iterab
 
 
 def _print_event(event: Event, judged: Judged, console: Console) -> None:
+    title, where = event_title(event, judged)
+    console.print()
+    console.print(f"[bold]{title}[/bold] {escape(where)}")
+    for text in event_details(event, judged):
+        _print_indented(text, console)
+
+
+def event_title(event: Event, judged: Judged) -> tuple[str, str]:
+    """How many series changed by how much, and where: `between 1a2b3c4..5d6e7f8`."""
     runs = judged.history.runs
-    before, after = runs[event.last_before], runs[event.index]
     units = [s for s in judged.history.series if s.key.name in event.changes]
     word = _words(units)[0 if event.is_slower else 1]
     smallest, largest = (_size_text(one) for one in (event.smallest, event.largest))
     size = largest if smallest == largest else f"{smallest} to {largest}"
-    count = len(event.changes)
-    console.print()
-    console.print(
-        f"[bold]{count} series {word} by {size}[/bold] {escape(range_text(before, after))}"
-    )
-    _print_indented(f"runs {before.name} and {after.name}", console)
-    changed = changed_between(before, after)
+    where = range_text(runs[event.last_before], runs[event.index])
+    return f"{len(event.changes)} series {word} by {size}", where
+
+
+def event_details(event: Event, judged: Judged) -> list[str]:
+    """Between which runs, what changed with it, and which kernels."""
+    before, after = (judged.history.runs[i] for i in (event.last_before, event.index))
     dispatch = Counter(dispatch_changed(event, judged.history).values())
+    lines = [f"runs {before.name} and {after.name}"]
+    changed = changed_text(before, after)
+    if changed != _NOTHING or not dispatch:
+        lines.append(changed)
+    lines += [f"{times} series: {text}" for text, times in dispatch.most_common(_DISPATCHES)]
+    return lines
+
+
+def changed_text(before: HistoryRun, after: HistoryRun) -> str:
+    """What is known to differ between two runs beside their commits, in one line."""
     known = before.environment is not None and after.environment is not None
-    if changed or not dispatch:
-        _print_indented(_changed_text(changed) if known else "environments are not known", console)
-    for text, times in dispatch.most_common(_DISPATCHES):
-        _print_indented(f"{times} series: {text}", console)
+    nothing = _NOTHING if known else "environments are not known"
+    return _changed_text(changed_between(before, after)) or nothing
 
 
 def _changed_text(changed: Sequence[Difference]) -> str:
     if not changed:
-        return "nothing else changed that is recorded"
+        return ""
     ordered = sorted(changed, key=lambda one: one.kind == "soft")
     said = [f"{one.field} {_value(one.before)} to {_value(one.after)}" for one in ordered[:_NAMED]]
     more = [f"{len(ordered) - _NAMED} more"] if ordered[_NAMED:] else []
@@ -186,11 +212,7 @@ def _value_text(value: float, unit: str) -> str:
 
 def _found_texts(series: Series, judged: Judged) -> Iterable[str]:
     runs, findings = judged.history.runs, judged.findings[series.key.name]
-    up, down = _words([series])
-    for change in findings.changes:
-        where = range_text(runs[change.last_before], runs[change.index])
-        word = up if change.change > 0 else down
-        yield f"{word} by {_interval_text(change.change, change.half_width)} {where}"
+    yield from change_texts(series, judged)
     for drift in findings.drifts:
         word = "climbed" if drift.change > 0 else "fell"
         first, last = (_commit(runs[index]) for index in (drift.first, drift.last))
@@ -198,6 +220,17 @@ def _found_texts(series: Series, judged: Judged) -> Iterable[str]:
         going = ", perhaps still" if drift.last == len(runs) - 1 else ""
         count = drift.last - drift.first + 1
         yield f"{word} slowly by {size} from {first} to {last} ({count} runs){going}"
+
+
+def change_texts(series: Series, judged: Judged) -> list[str]:
+    """Each change point of a series: by how much, and between which commits."""
+    runs, (up, down) = judged.history.runs, _words([series])
+    return [
+        f"{up if change.change > 0 else down} by "
+        f"{_interval_text(change.change, change.half_width)} "
+        f"{range_text(runs[change.last_before], runs[change.index])}"
+        for change in judged.findings[series.key.name].changes
+    ]
 
 
 def range_text(before: HistoryRun, after: HistoryRun) -> str:

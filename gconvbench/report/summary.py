@@ -83,12 +83,16 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
         """The rows with times, fastest first."""
         return tuple(row for row in self.rows if row.times)
 
+    def row_of(self, implementation: str) -> Row | None:
+        """The row with times of that implementation."""
+        return next((row for row in self.measured if row.implementation == implementation), None)
+
     @property
     def advised(self) -> Row | None:
         """The row to use: the fastest, or native unless that is clearly slower."""
         if not self.measured:
             return None
-        native = next((row for row in self.measured if row.implementation == NATIVE), None)
+        native = self.row_of(NATIVE)
         clear = native and self._is_clearly_slower(native)
         return self.measured[0] if native is None or clear else native
 
@@ -102,16 +106,26 @@ class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
         name, others = advised.implementation, [row for row in self.measured if row != advised]
         if not others:
             return f"use {name}; nothing else was measured"
-        if not self._common_rounds() > 1:
+        if not self.has_intervals:
             return f"use {name}, perhaps; one round has no interval, add rounds"
-        close = [row.implementation for row in others if not self._is_clearly_slower(row)]
+        close = [row.implementation for row in self.close]
         if not close:
             return f"use {name}; all others are clearly slower"
         faster = "faster" if advised != self.measured[0] else "slower"
         return f"use {name}; not clearly {faster}: {', '.join(close)}"
 
-    def _common_rounds(self) -> int:
-        return len(set.intersection(*(set(row.rounds_s) for row in self.measured)))
+    @property
+    def close(self) -> tuple[Row, ...]:
+        """The rows that are not clearly slower than the fastest, the advised one left out."""
+        advised = self.advised
+        others = [row for row in self.measured if row != advised]
+        return tuple(row for row in others if not self._is_clearly_slower(row))
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether enough rounds have all that was measured, to tell them apart."""
+        rounds = [set(row.rounds_s) for row in self.measured]
+        return bool(rounds) and len(set.intersection(*rounds)) > 1
 
     def _is_clearly_slower(self, row: Row) -> bool:
         """Than the fastest, by paired rounds and by more than the noise floor."""

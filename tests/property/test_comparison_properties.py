@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gconvbench.records import FAILABLE, FINDING_KINDS, JOB_KINDS, Finding
 from gconvbench.report.comparison import to_junit, to_markdown, workflow_commands
 from gconvbench.report.comparison.facts import HEADS
-from gconvbench.report.comparison.markdown import MOST_CHARACTERS
+from gconvbench.report.markdown import MOST_CHARACTERS
 from tests.comparisons import make_change, make_comparison, make_verdict
 
 if TYPE_CHECKING:

@@ -1,0 +1,236 @@
+"""Everything of one machine as the page has it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from gconvbench.labels import MEANINGS
+from gconvbench.report import format as fmt
+from gconvbench.report.headline import machine_title
+from gconvbench.report.history import (
+    change_texts,
+    changed_text,
+    event_details,
+    event_title,
+    history_notes,
+    history_sentence,
+)
+from gconvbench.report.networks import network_totals, networks_of
+from gconvbench.report.page.cases import page_case
+from gconvbench.report.page.model import (
+    PageCase,
+    PageChange,
+    PageHighest,
+    PageHistory,
+    PageMachine,
+    PageNetwork,
+    PageRun,
+    PageSeries,
+    PageTotal,
+)
+from gconvbench.report.page.samples import most_per_round
+from gconvbench.report.ranking import best_row
+from gconvbench.report.table import run_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gconvbench.history import HistoryRun, Judged, Series
+    from gconvbench.report.gather import Machine
+    from gconvbench.report.networks import Network
+    from gconvbench.report.summary import CaseSummary
+    from gconvbench.store import Run
+
+__all__ = ["page_machine"]
+
+_MOST_SERIES = 2_000
+"""In a page; those that changed come first."""
+_FEWEST_VALUES = 2
+
+
+def page_machine(machine: Machine, judged: Judged | None) -> PageMachine:
+    """One machine.
+
+    Args:
+        machine: with its runs and cases.
+        judged: its history; None where no run has times.
+    """
+    names = _implementations(machine)
+    labels = sorted(
+        {label for e in machine.entries for row in e.summary.rows for label in row.labels}
+    )
+    most = most_per_round([
+        len(timing.samples_s)
+        for entry in machine.entries
+        for records in entry.records.values()
+        for record in records
+        for timing in record.timings
+    ])  # fmt: skip
+    run_index = {id(run): number for number, run in enumerate(machine.runs)}
+    cases = tuple(
+        page_case(
+            entry,
+            run=run_index[id(entry.run)],
+            implementations={name: number for number, name in enumerate(names)},
+            labels={label: number for number, label in enumerate(labels)},
+            most_samples=most,
+        )
+        for entry in machine.entries
+    )
+    return PageMachine(
+        slug=machine.slug,
+        title=machine_title(machine),
+        runs=tuple(map(_run, machine.runs)),
+        modes=_modes(machine),
+        implementations=tuple(names),
+        labels=tuple((label, MEANINGS.get(label, "")) for label in labels),
+        cases=cases,
+        networks=tuple(_networks(machine)),
+        highest=_highest(cases),
+        history=_history(judged),
+        thinned=most,
+    )
+
+
+def _implementations(machine: Machine) -> list[str]:
+    """Those that are best most often first: they get the clearest colours."""
+    best = Counter(
+        row.implementation for entry in machine.timed if (row := best_row(entry.summary))
+    )
+    names = dict.fromkeys(
+        row.implementation
+        for entry in machine.entries
+        for row in entry.summary.rows
+        if row.outcome != "unsupported"
+    )
+    return sorted(names, key=lambda name: -best[name])
+
+
+def _modes(machine: Machine) -> tuple[str, ...]:
+    modes = (mode for e in machine.entries for row in e.summary.rows for mode in row.times)
+    return tuple(dict.fromkeys(modes))
+
+
+def _highest(cases: Sequence[PageCase]) -> dict[str, PageHighest]:
+    """By dtype over all rows, in their first cache mode."""
+    reached: dict[str, tuple[float, float]] = {}
+    for case in cases:
+        for seconds in (row.times[0].seconds for row in case.rows if row.times):
+            flops_per_s, bytes_per_s = reached.get(case.dtype, (0.0, 0.0))
+            reached[case.dtype] = (
+                max(flops_per_s, case.flops / seconds),
+                max(bytes_per_s, case.min_bytes / seconds),
+            )
+    return {
+        dtype: PageHighest(
+            flops_per_s=flops_per_s,
+            bytes_per_s=bytes_per_s,
+            text=f"The dotted line is the most that any case here reached in {dtype}: "
+            f"{fmt.flops_text(flops_per_s)}/s, {fmt.bytes_text(bytes_per_s)}/s.",
+        )
+        for dtype, (flops_per_s, bytes_per_s) in reached.items()
+    }
+
+
+def _run(run: Run) -> PageRun:
+    return PageRun(
+        name=run.header.run,
+        created=run.header.created,
+        commit=str(run.header.environment.under_test.get("commit") or "")[:10],
+        line=run_line(run),
+    )
+
+
+def _networks(machine: Machine) -> Iterable[PageNetwork]:
+    """Of each run on its own: sums over rounds are of one run."""
+    by_run: dict[int, list[CaseSummary]] = {}
+    for entry in machine.timed:
+        by_run.setdefault(id(entry.run), []).append(entry.summary)
+    for summaries in by_run.values():
+        for network in networks_of(summaries):
+            yield from _network(network)
+
+
+def _network(network: Network) -> Iterable[PageNetwork]:
+    """With groups, and where some layer is there without them, too, everything without."""
+    case = network.case
+    words = [network.name, case.direction, case.dtype, f"batch {case.batch}"]
+    words += [case.math_mode] if case.math_mode != "ieee" else []
+    words += [case.memory_format] if case.memory_format != "contiguous" else []
+    variants = {"": network.grouped}
+    if network.is_varied:
+        variants = {"with its groups": network.grouped, "groups 1 everywhere": network.ungrouped}
+    for variant, layers in variants.items():
+        totals = network_totals(list(layers.values()))
+        if totals:
+            yield PageNetwork(
+                title=", ".join(filter(None, [*words, variant])),
+                layers=len(layers),
+                totals=tuple(
+                    PageTotal(
+                        implementation=one.implementation,
+                        seconds=one.time.median_s,
+                        half_width=one.time.half_width,
+                        text=fmt.measured_seconds(one.time.median_s, one.time.half_width),
+                        interval=fmt.half_width_text(one.time.half_width),
+                        own_seconds=one.own_s,
+                        own_layers=one.own_layers,
+                    )
+                    for one in totals
+                ),
+            )
+
+
+def _history(judged: Judged | None) -> PageHistory:
+    if judged is None:
+        return PageHistory(
+            sentence="no run has times", notes=(), events=(), runs=(), series=(), hidden=0
+        )
+    changed = {one.key.name: number for number, one in enumerate(judged.found)}
+    several = [one for one in judged.history.series if _count(one) >= _FEWEST_VALUES]
+    several.sort(key=lambda one: changed.get(one.key.name, len(changed)))
+    return PageHistory(
+        sentence=history_sentence(judged),
+        notes=tuple(history_notes(judged)),
+        events=tuple(
+            "; ".join([" ".join(event_title(event, judged)), *event_details(event, judged)])
+            for event in judged.events
+        ),
+        runs=tuple(map(_history_run, judged.history.runs)),
+        series=tuple(_series(one, judged) for one in several[:_MOST_SERIES]),
+        hidden=max(0, len(several) - _MOST_SERIES),
+    )
+
+
+def _count(series: Series) -> int:
+    return sum(value is not None for value in series.values)
+
+
+def _history_run(run: HistoryRun) -> PageRun:
+    torch = run.environment.under_test.get("torch") if run.environment else None
+    return PageRun(
+        name=run.name,
+        created=run.created,
+        commit=run.commit[:10],
+        line=f"torch {torch}" if torch else "",
+    )
+
+
+def _series(series: Series, judged: Judged) -> PageSeries:
+    runs: Sequence[HistoryRun] = judged.history.runs
+    changes = judged.findings[series.key.name].changes
+    return PageSeries(
+        case=series.key.case,
+        implementation=series.key.implementation,
+        mode=series.key.cache_mode,
+        values=series.values,
+        half_widths=series.half_widths,
+        changes=tuple(
+            PageChange(
+                change.index,
+                f"{text}; {changed_text(runs[change.last_before], runs[change.index])}",
+            )
+            for change, text in zip(changes, change_texts(series, judged), strict=True)
+        ),
+    )

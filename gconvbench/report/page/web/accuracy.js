@@ -1,0 +1,118 @@
+// Errors over reduction lengths, with their limits.
+
+function drawAccuracy(machine, chosen) {
+  const known = machine.cases.flatMap((one) =>
+    one.rows.flatMap((row) => row.tensors.map((found) => [one, row, found])),
+  );
+  if (!known.length) return nothing("accuracy", "No errors were recorded.");
+  something("accuracy");
+  chosen.dtype ??= mostCommon(known.map(([one]) => one.dtype))[0];
+  const tensors = distinct(
+    known.filter(([one]) => one.dtype === chosen.dtype).map(([, , found]) => found.tensor),
+  );
+  if (!tensors.includes(chosen.result)) [chosen.result] = tensors;
+  controlsOf(
+    "accuracy",
+    [
+      ["dtype", distinct(known.map(([one]) => one.dtype)).map(same)],
+      ["result", tensors.map(same)],
+    ],
+    chosen,
+    () => drawAccuracy(machine, chosen),
+  );
+  const points = known.filter(
+    ([one, , found]) => one.dtype === chosen.dtype && found.tensor === chosen.result,
+  );
+  const drawn = points.filter(([, , found]) => found.error > 0);
+  const traces = distinct(drawn.map(([, row]) => row.implementation))
+    .sort((a, b) => a - b)
+    .map((i) => {
+      const mine = drawn.filter(([, row]) => row.implementation === i);
+      return {
+        type: "scatter",
+        mode: "markers",
+        name: plain(machine.implementations[i]),
+        x: mine.map(([, , found]) => found.length),
+        y: mine.map(([, , found]) => found.error),
+        marker: { color: colourOf(i), symbol: `${symbolOf(i)}-open`, size: 7 },
+        hovertext: mine.map(([one, , found]) =>
+          plain(`${one.name || one.text}: ${found.text}, ${found.of_limit} of the limit`),
+        ),
+        hovertemplate: "%{hovertext}<extra></extra>",
+        customdata: mine.map(([one]) => caseLink(machine, one)),
+      };
+    });
+  traces.unshift(...limitLines(points));
+  draw(
+    "accuracy-plot",
+    traces,
+    {
+      xaxis: logAxis(
+        traces.flatMap((one) => one.x),
+        { title: { text: "reduction length L" } },
+      ),
+      yaxis: logAxis(
+        traces.flatMap((one) => one.y),
+        { title: { text: "relative error" }, exponentformat: "power" },
+      ),
+    },
+    `Errors of ${drawn.length} results in ${chosen.dtype} over the reduction length, with their limits`,
+  );
+  onPointClick("accuracy-plot");
+  const exact = points.filter(([, , found]) => found.error === 0).length;
+  const bad = points.filter(([, , found]) => found.error === null).length;
+  caption(
+    "accuracy",
+    `${points.length} results; ${exact} with error 0 and ${bad} without a finite one are not drawn. The limit is a band where it depends on the implementation's declared roundings.`,
+  );
+  fillTable(
+    "accuracy",
+    [
+      ["case", false],
+      ["implementation", false],
+      ["L", true],
+      ["error", true],
+      ["limit", true],
+      ["of its limit", true],
+    ],
+    () =>
+      points
+        .slice(0, 2000)
+        .map(([one, row, found]) => [
+          element("a", { href: caseLink(machine, one) }, one.name || one.text),
+          machine.implementations[row.implementation],
+          String(found.length),
+          found.text,
+          found.limit_text,
+          found.of_limit,
+        ]),
+  );
+}
+
+function limitLines(points) {
+  const limits = new Map();
+  for (const [, , found] of points) {
+    const [low, high] = limits.get(found.length) ?? [Infinity, 0];
+    limits.set(found.length, [Math.min(low, found.limit), Math.max(high, found.limit)]);
+  }
+  const lengths = [...limits.keys()].sort((a, b) => a - b);
+  const line = (end, more) => ({
+    type: "scatter",
+    mode: "lines",
+    x: lengths,
+    y: lengths.map((length) => limits.get(length)[end]),
+    line: { color: styled("--ink"), width: 1.5 },
+    hoverinfo: "skip",
+    ...more,
+  });
+  return [
+    line(0, { name: "limit" }),
+    line(1, {
+      name: "limit, widest",
+      showlegend: false,
+      fill: "tonexty",
+      fillcolor: "rgba(128,128,128,.2)",
+      line: { width: 0 },
+    }),
+  ];
+}

@@ -1,0 +1,108 @@
+// Colours, symbols and letters of implementations; light and dark.
+
+// Okabe and Ito, "Color Universal Design" (2008), then Paul Tol's "muted" scheme (2021).
+const COLOURS = [
+  "#0072b2",
+  "#e69f00",
+  "#009e73",
+  "#cc79a7",
+  "#56b4e9",
+  "#d55e00",
+  "#999933",
+  "#aa4499",
+  "#44aa99",
+  "#882255",
+  "#88ccee",
+  "#ddcc77",
+];
+const SYMBOLS = [
+  "circle",
+  "square",
+  "diamond",
+  "triangle-up",
+  "cross",
+  "x",
+  "star",
+  "triangle-down",
+  "pentagon",
+  "hexagon",
+  "hourglass",
+  "bowtie",
+];
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+const colourOf = (number) => COLOURS[number % COLOURS.length];
+const symbolOf = (number) => SYMBOLS[number % SYMBOLS.length];
+
+function letterOf(number) {
+  const times = Math.floor(number / LETTERS.length);
+  return LETTERS[number % LETTERS.length] + (times ? times + 1 : "");
+}
+
+function styled(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function mixed(colour, ground, share) {
+  const parts = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  const full = ground.length === 4 ? "#" + [...ground.slice(1)].map((c) => c + c).join("") : ground;
+  const [a, b] = [parts(colour), parts(full)];
+  return `rgb(${a.map((value, i) => Math.round(share * value + (1 - share) * b[i])).join(",")})`;
+}
+
+function keyOf(number, name) {
+  const key = element("span", { class: "key" }, letterOf(number));
+  key.style.borderColor = colourOf(number);
+  key.style.borderBottomWidth = "3px";
+  return element("span", { class: "named" }, key, name);
+}
+
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+const isNarrow = (id) => byId(id).clientWidth < 600;
+
+function draw(id, traces, layout, label) {
+  const [ink, line, ground] = ["--ink", "--line", "--ground"].map(styled);
+  const narrow = isNarrow(id);
+  const axis = (own) => ({
+    gridcolor: line,
+    linecolor: line,
+    zerolinecolor: line,
+    automargin: true,
+    fixedrange: narrow,
+    ...own,
+  });
+  const named =
+    layout.showlegend === false
+      ? 0
+      : traces.filter((one) => one.showlegend !== false && one.type !== "heatmap").length;
+  const legend =
+    named > 1
+      ? 30 + 19 * Math.ceil(named / Math.max(1, Math.floor(byId(id).clientWidth / 200)))
+      : 0;
+  const whole = {
+    font: { color: ink, family: "system-ui, sans-serif", size: narrow ? 11 : 13 },
+    paper_bgcolor: ground,
+    plot_bgcolor: ground,
+    legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" },
+    hoverlabel: { align: "left" },
+    ...layout,
+    margin: { l: 50, r: 15, t: 15, b: 50 + legend, ...layout.margin },
+    height: (layout.height ?? 380) + legend,
+    xaxis: axis(layout.xaxis),
+    yaxis: axis(layout.yaxis),
+  };
+  const config = { responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover" };
+  byId(id).setAttribute("aria-label", label);
+  return Plotly.react(byId(id), traces, whole, config);
+}
+
+const SECONDS = { tickformat: "~s", ticksuffix: "s", exponentformat: "SI" };
+
+function logAxis(values, own) {
+  const span = Math.log10(Math.max(...values) / Math.min(...values));
+  return { type: "log", dtick: span > 1.5 ? 1 : "D2", ...own };
+}
