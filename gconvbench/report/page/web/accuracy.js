@@ -79,7 +79,7 @@ function drawAccuracy(machine, chosen) {
       points
         .slice(0, 2000)
         .map(([one, row, found]) => [
-          element("a", { href: caseLink(machine, one) }, one.name || one.text),
+          linkTo(machine, one),
           machine.implementations[row.implementation],
           String(found.length),
           found.text,

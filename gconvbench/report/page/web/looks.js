@@ -103,6 +103,7 @@ function draw(id, traces, layout, label) {
 const SECONDS = { tickformat: "~s", ticksuffix: "s", exponentformat: "SI" };
 
 function logAxis(values, own) {
-  const span = Math.log10(Math.max(...values) / Math.min(...values));
+  const [low, high] = extent(values);
+  const span = Math.log10(high / low);
   return { type: "log", dtick: span > 1.5 ? 1 : "D2", ...own };
 }

@@ -64,9 +64,10 @@ function showMachine(number) {
 function followLink() {
   const [, wanted] = location.hash.match(/^#case=(.*)$/) ?? [];
   if (wanted === undefined) return;
-  const [slug, ...id] = decoded(wanted).split(" ");
-  const number = DATA.machines.findIndex((one) => one.slug === slug);
-  const found = DATA.machines[number]?.cases.find((one) => one.id === id.join(" "));
+  const text = decoded(wanted);
+  const number = DATA.machines.findIndex((one) => text.startsWith(`${one.slug} `));
+  const id = text.slice(DATA.machines[number]?.slug.length + 1);
+  const found = DATA.machines[number]?.cases.find((one) => one.id === id);
   if (!found) return;
   if (DATA.machines[number] !== machine) showMachine(number);
   showCase(machine, found);

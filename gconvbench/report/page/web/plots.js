@@ -39,15 +39,30 @@ function something(id) {
 }
 
 function controlsOf(id, choices, chosen, redraw) {
-  byId(`${id}-controls`).replaceChildren(
-    ...choices
-      .filter(([, options]) => options.length > 1)
-      .map(([name, options]) =>
-        selectOf(name, options, chosen[name], (value) => {
-          chosen[name] = value;
-          redraw();
-        }),
-      ),
+  // They are made anew with each change; the one in use keeps the focus.
+  const focused =
+    byId(id + "-controls").contains(document.activeElement) &&
+    document.activeElement.closest("label").firstChild.textContent;
+  const labels = choices
+    .filter(([, options]) => options.length > 1)
+    .map(([name, options]) =>
+      selectOf(name, options, chosen[name], (value) => {
+        chosen[name] = value;
+        redraw();
+      }),
+    );
+  byId(`${id}-controls`).replaceChildren(...labels);
+  labels.find((label) => label.firstChild.textContent === focused)?.lastChild.focus();
+}
+
+function linkTo(machine, one) {
+  return element("a", { href: caseLink(machine, one) }, one.name || one.text);
+}
+
+function extent(values) {
+  return values.reduce(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Infinity, -Infinity],
   );
 }
 

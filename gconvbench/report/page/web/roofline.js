@@ -1,89 +1,43 @@
 // The roofline: work per byte and throughput of every timed case.
 
+const ANY = "any";
 const BEST = "best of each case";
+
+const intensity = (one) => one.flops / one.min_bytes;
+const throughput = (one, row) => one.flops / row.times[0].seconds;
 
 function drawRoofline(machine, chosen) {
   const timed = timedOf(machine);
   if (!timed.length) return nothing("roofline", "Nothing was timed.");
   something("roofline");
-  chosen.dtype ??= mostCommon(timed.map((one) => one.dtype))[0];
-  chosen.direction ??= mostCommon(timed.map((one) => one.direction))[0];
+  chosen.dtype ??= ANY;
+  chosen.direction ??= ANY;
   chosen.implementation ??= BEST;
-  const used = distinct(
-    timed.flatMap((one) =>
-      one.rows.filter((row) => row.times.length).map((row) => row.implementation),
-    ),
+  controlsOf("roofline", rooflineChoices(machine, timed), chosen, () =>
+    drawRoofline(machine, chosen),
   );
-  controlsOf(
-    "roofline",
-    [
-      ["dtype", distinct(timed.map((one) => one.dtype)).map(same)],
-      ["direction", distinct(timed.map((one) => one.direction)).map(same)],
-      [
-        "implementation",
-        [
-          [BEST, BEST],
-          ...used.sort((a, b) => a - b).map((i) => [String(i), machine.implementations[i]]),
-        ],
-      ],
-    ],
-    chosen,
-    () => drawRoofline(machine, chosen),
-  );
-  const found = timed.filter(
-    (one) => one.dtype === chosen.dtype && one.direction === chosen.direction,
+  const found = timed.filter((one) =>
+    ["dtype", "direction"].every((field) => chosen[field] === ANY || one[field] === chosen[field]),
   );
   const points = found
-    .map((one) => [
-      one,
-      chosen.implementation === BEST
-        ? bestOf(one)
-        : one.rows.find(
-            (row) => row.implementation === Number(chosen.implementation) && row.times.length,
-          ),
-    ])
+    .map((one) => [one, rowOf(one, chosen.implementation)])
     .filter(([, row]) => row);
-  const traces = distinct(points.map(([, row]) => row.implementation))
-    .sort((a, b) => a - b)
-    .map((i) => {
-      const mine = points.filter(([, row]) => row.implementation === i);
-      return {
-        type: "scatter",
-        mode: "markers",
-        name: plain(machine.implementations[i]),
-        x: mine.map(([one]) => one.flops / one.min_bytes),
-        y: mine.map(([one, row]) => one.flops / row.times[0].seconds),
-        marker: { color: colourOf(i), symbol: symbolOf(i), size: 8, opacity: 0.8 },
-        hovertext: mine.map(([one, row]) => plain(`${one.name || one.text}: ${row.times[0].text}`)),
-        hovertemplate: "%{hovertext}<br>%{x:.3~s} FLOP/byte, %{y:.3~s}FLOP/s<extra></extra>",
-        customdata: mine.map(([one]) => caseLink(machine, one)),
-      };
-    });
-  const highest = machine.highest[chosen.dtype];
-  if (highest && points.length) {
-    const xs = traces.flatMap((trace) => trace.x);
-    const ridge = highest.flops_per_s / highest.bytes_per_s;
-    const [low, high] = [Math.min(...xs, ridge) / 1.5, Math.max(...xs, ridge) * 1.5];
-    traces.push({
-      type: "scatter",
-      mode: "lines",
-      name: "highest seen here (no ceiling)",
-      x: [low, ridge, high],
-      y: [low * highest.bytes_per_s, highest.flops_per_s, highest.flops_per_s],
-      hoverinfo: "skip",
-      line: { color: styled("--faint"), dash: "dot", width: 1.5 },
-    });
-  }
+  const dots = rooflineDots(machine, points);
+  const highest = distinct(points.map(([one]) => one.dtype)).map((dtype) => [
+    dtype,
+    machine.highest[dtype],
+  ]);
+  const lines = highest.map(([dtype, reached], i) => reachedLine(dtype, reached, i, points));
   draw(
     "roofline-plot",
-    traces,
+    [...dots, ...lines],
     {
       xaxis: logAxis(
-        traces.flatMap((one) => one.x),
+        [...dots, ...lines].flatMap((one) => one.x),
         { title: { text: "FLOP per byte, at least" } },
       ),
       yaxis: logAxis(
-        traces.flatMap((one) => one.y),
+        dots.flatMap((one) => one.y),
         { title: { text: "FLOP/s" }, tickformat: "~s" },
       ),
     },
@@ -92,7 +46,9 @@ function drawRoofline(machine, chosen) {
   onPointClick("roofline-plot");
   caption(
     "roofline",
-    `Ceilings of this machine: absent, none was measured. ${highest ? highest.text : ""} ${points.length} cases.`,
+    "Ceilings of this machine: absent, none was measured. ",
+    ...highest.map(([, reached]) => `${reached.text} `),
+    `${points.length} cases.`,
   );
   fillTable(
     "roofline",
@@ -104,18 +60,76 @@ function drawRoofline(machine, chosen) {
     ],
     () =>
       points.map(([one, row]) => [
-        element("a", { href: caseLink(machine, one) }, one.name || one.text),
+        linkTo(machine, one),
         machine.implementations[row.implementation],
-        (one.flops / one.min_bytes).toPrecision(3),
-        (one.flops / row.times[0].seconds).toExponential(2),
+        intensity(one).toPrecision(3),
+        throughput(one, row).toExponential(2),
       ]),
   );
 }
 
+function rooflineChoices(machine, timed) {
+  const values = (field) => [ANY, ...distinct(timed.map((one) => one[field]))].map(same);
+  const used = distinct(
+    timed.flatMap((one) =>
+      one.rows.filter((row) => row.times.length).map((row) => row.implementation),
+    ),
+  );
+  const names = used.sort((a, b) => a - b).map((i) => [String(i), machine.implementations[i]]);
+  return [
+    ["dtype", values("dtype")],
+    ["direction", values("direction")],
+    ["implementation", [[BEST, BEST], ...names]],
+  ];
+}
+
+function rowOf(one, implementation) {
+  if (implementation === BEST) return bestOf(one);
+  return one.rows.find((row) => row.implementation === Number(implementation) && row.times.length);
+}
+
+function rooflineDots(machine, points) {
+  return distinct(points.map(([, row]) => row.implementation))
+    .sort((a, b) => a - b)
+    .map((i) => {
+      const mine = points.filter(([, row]) => row.implementation === i);
+      return {
+        type: "scatter",
+        mode: "markers",
+        name: plain(machine.implementations[i]),
+        x: mine.map(([one]) => intensity(one)),
+        y: mine.map(([one, row]) => throughput(one, row)),
+        marker: { color: colourOf(i), symbol: symbolOf(i), size: 8, opacity: 0.8 },
+        hovertext: mine.map(([one, row]) => plain(`${one.name || one.text}: ${row.times[0].text}`)),
+        hovertemplate: "%{hovertext}<br>%{x:.3~s} FLOP/byte, %{y:.3~s}FLOP/s<extra></extra>",
+        customdata: mine.map(([one]) => caseLink(machine, one)),
+      };
+    });
+}
+
+function reachedLine(dtype, reached, number, points) {
+  const ridge = reached.flops_per_s / reached.bytes_per_s;
+  const [low, high] = extent([ridge, ...points.map(([one]) => intensity(one))]);
+  const x = [low / 1.5, ridge, high * 1.5];
+  return {
+    type: "scatter",
+    mode: "lines",
+    name: `highest seen, ${plain(dtype)} (no ceiling)`,
+    hoverinfo: "skip",
+    x,
+    y: [x[0] * reached.bytes_per_s, reached.flops_per_s, reached.flops_per_s],
+    line: {
+      color: styled("--faint"),
+      dash: ["dot", "dash", "dashdot", "longdash"][number % 4],
+      width: 1.5,
+    },
+  };
+}
+
 function onPointClick(id) {
   const plot = byId(id);
-  plot.removeAllListeners?.("plotly_click");
-  plot.on?.("plotly_click", (event) => {
+  plot.removeAllListeners("plotly_click");
+  plot.on("plotly_click", (event) => {
     const link = event.points[0]?.customdata;
     if (link) location.hash = link;
   });

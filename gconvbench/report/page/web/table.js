@@ -65,7 +65,7 @@ const COLUMNS = [
 function bestShown(machine, one) {
   const row = bestOf(one);
   if (!row) return one.rows.length ? one.advice : "nothing can compute it";
-  const sure = { clear: "", close: " ≈", "one round": " ?" }[one.how_sure];
+  const sure = ` ${MARKS[one.how_sure]}`;
   const title = {
     clear: "all others are clearly slower",
     close: "others are not clearly slower",
