@@ -1,4 +1,5 @@
-# make bench: the main job on this machine. make test: all checks and tests. make asv: asv run.
+# make bench: the main job on this machine. make report: stored runs as a page, report.html.
+# make test: all checks and tests. make asv: asv run.
 # All create .venv with pinned versions on the first call and reuse it afterwards.
 # PYTHON=/path/to/python uses that interpreter and its packages instead.
 
@@ -11,13 +12,16 @@ else
   READY := .venv/ready
 endif
 
-.PHONY: asv bench test format clean
+.PHONY: asv bench report test format clean
 
 bench: $(READY)
 	$(PY) -m gconvbench run --sweep forum --sweep quick --rounds 5 --aa native
 
 asv: $(READY)
 	$(PY) -m asv run
+
+report: $(READY)
+	$(PY) -m gconvbench report -o report.html
 
 test: $(READY)
 	$(PY) -m tests.check

@@ -45,15 +45,15 @@ def main() -> None:
     options = parser.parse_args()
     print(machine_line())
     axes = [word for axis in options.axis or (GROUPS, CHANNELS) for word in ("-a", axis)]
-    rows = [("records", "cases", "samples", "time", "page", "aims")]
+    rows: list[tuple[str, ...]] = [("records", "cases", "samples", "time", "page", "aims")]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         done = sweep(
             folder, *axes, "-a", "size=14", "--implementation", options.implementation,
             "--rounds", str(options.rounds),
         )  # fmt: skip
-        for count in map(int, options.records.split(",")):
-            rows.append(_row(done.stored, count, folder))
+        counts = map(int, options.records.split(","))
+        rows.extend(_row(done.stored, count, folder) for count in counts)
     print_table(rows)
 
 

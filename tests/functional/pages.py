@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from gconvbench.records import Record
+    from gconvbench.records import Record, Scalar
 
 __all__ = [
     "HOSTILE",
@@ -94,7 +94,7 @@ def listening() -> Iterator[tuple[str, list[str]]]:
     heard: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 (the library's name)
+        def do_GET(self) -> None:
             heard.append(self.path)
             self.send_response(200)
             self.end_headers()
@@ -122,7 +122,7 @@ def store_grid(results: Path, *, rounds: int = 3) -> Path:
             groups=groups, in_channels=groups * width, out_channels=groups * width, height=8,
             width=8, padding=(1, 1), dtype=dtype,
         )  # fmt: skip
-        name = f"net/layer{width}" if groups == 2 and dtype == "float32" else ""  # noqa: PLR2004
+        name = f"net/layer{width}" if groups == 2 and dtype == "float32" else ""
         cases.append(PlannedCase(case_id(case), name, count=2 if name else 1))
         for implementation, number in itertools.product(_factors(groups, width), _counted(rounds)):
             time_s = 1e-5 * width * _factors(groups, width)[implementation]
@@ -149,8 +149,8 @@ def _factors(groups: int, width: int) -> dict[str, float]:
     """Times of the implementations, relative."""
     return {
         "native": 1.0,
-        "split_concat": 0.5 if groups == 4 else 2.0,  # noqa: PLR2004
-        "block_diagonal": 0.25 if groups == 2 and width == 4 else 3.0,  # noqa: PLR2004
+        "split_concat": 0.5 if groups == 4 else 2.0,
+        "block_diagonal": 0.25 if groups == 2 and width == 4 else 3.0,
     }
 
 
@@ -194,7 +194,7 @@ def store_hostile(results: Path) -> Path:
         for text in HOSTILE
         for outcome in ("wrong", "unsupported")
     ]
-    facts = dict(zip(HOSTILE, HOSTILE, strict=True))
+    facts: dict[str, Scalar] = dict(zip(HOSTILE, HOSTILE, strict=True))
     header = make_header()
     plan = Plan(
         cases=(PlannedCase(case_id(case), f"{HOSTILE[0]}/{HOSTILE[1]}"),),
@@ -206,7 +206,7 @@ def store_hostile(results: Path) -> Path:
         identity={"device_name": HOSTILE[1], **facts},
         under_test={"torch": HOSTILE[2], "commit": HOSTILE[3], **facts},
         soft=facts,
-        unknown=facts,
+        unknown=dict(zip(HOSTILE, HOSTILE, strict=True)),
     )
     run = store_run(results, records, plan=plan, environment=environment)
     text = run.read_text("utf-8")

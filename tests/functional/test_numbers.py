@@ -32,6 +32,10 @@ SMALLEST = {
     "histories": ("--histories 5 --watched 5 --timed 5", ("labelled set", "hits")),
     "asv_cost": ("--combinations 1 --repeat 1", ("asv's default", "gconvbench's suite", "at most")),
     "pytest_benchmark_versions": ("installed", ("bit for bit", "refused", "yes")),
+    "report": (
+        "--records 20 --axis groups=2 --axis channels=4 --implementation native --rounds 1",
+        ("records", "page", "MB"),
+    ),
     "allocator": ("--outputs 1 --repeat 1", ("64.0 KiB  native training", "faults")),
 }
 

@@ -209,6 +209,7 @@ def test_the_crossover_map_holds_each_cells_best_implementation(
         assert _filled(maps["native"]["z"]) == [(0, 0), (1, 0), (1, 1)]
         assert _filled(maps["block_diagonal"]["z"]) == [(0, 1)]
         assert maps["block_diagonal"]["z"][0][1] == pytest.approx(2, abs=0.05)  # log2 of 4
+        assert maps["block_diagonal"]["text"][0][1].startswith("C 4.0")
         assert _filled(maps["split_concat"]["z"]) == [(0, 2), (1, 2)]
         assert maps["block_diagonal"]["zmax"] == maps["native"]["zmax"]
         page.locator("#crossover-controls").get_by_label("dtype").select_option("bfloat16")
@@ -256,7 +257,7 @@ def test_a_networks_total_is_the_sum_of_count_times_time(browser: Browser, grid:
         totals = dict(zip(own["y"], map(sum, zip(own["x"], others["x"], strict=True)), strict=True))
         assert totals["native"] == pytest.approx(2 * (4e-5 + 16e-5), rel=0.02)
         assert totals["best per layer"] == pytest.approx(2 * (1e-5 + 16e-5), rel=0.02)
-        assert list(totals)[0] == "best per layer"
+        assert next(iter(totals)) == "best per layer"
 
 
 def test_history_shows_intervals_and_marks_a_change_with_commit_and_version(
@@ -357,8 +358,10 @@ def test_every_control_and_picture_has_a_name(browser: Browser, grid: Path) -> N
             show(page, section)
         unnamed = page.evaluate(
             """() => [...document.querySelectorAll("select, input, button, [role=img], meter")]
-            .filter((one) => !one.closest(".modebar") && !one.labels?.length && !one.textContent.trim()
-              && !one.getAttribute("aria-label")).map((one) => one.outerHTML)"""
+              .filter((one) => !one.closest(".modebar"))
+              .filter((one) => !one.labels?.length && !one.getAttribute("aria-label"))
+              .filter((one) => one.tagName !== "BUTTON" || !one.textContent.trim())
+              .map((one) => one.outerHTML)"""
         )
         assert unnamed == []
         letters = page.locator("#crossover-caption .key").all_inner_texts()
