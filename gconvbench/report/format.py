@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "about_seconds",
+    "bandwidth_text",
     "bytes_text",
     "case_text",
     "change_interval_text",
@@ -78,6 +79,12 @@ def bytes_text(value: float) -> str:
     """`1.50 MiB`."""
     scale, unit = _scale(value, _BINARY)
     return f"{_three(value / scale)} {unit}B"
+
+
+def bandwidth_text(bytes_per_s: float) -> str:
+    """`3.00 TB/s`, decimal as bandwidths are told."""
+    scale, unit = _scale(bytes_per_s, _DECIMAL)
+    return f"{_three(bytes_per_s / scale)} {unit}B/s"
 
 
 def memory_text(value: float, resolution: float = 0.0) -> str:

@@ -45,19 +45,8 @@ def headline(machine: Machine) -> list[str]:
 
 def _speed(summaries: Sequence[CaseSummary]) -> Iterator[str]:
     rivals = [one for one in summaries if len(one.measured) > 1 and one.row_of(NATIVE)]
-    known = [one for one in rivals if one.has_intervals]
-    if known:
-        won = [
-            one for one in known if one.advised is not None and one.advised != one.row_of(NATIVE)
-        ]
-        if won:
-            yield (
-                f"In {len(won)} of {counted(len(known), 'case')} another implementation is clearly "
-                f"faster than native: {_winners(won)}. In the other {len(known) - len(won)} native "
-                "is as good as any."
-            )
-        else:
-            yield f"In all of {counted(len(known), 'case')} native is as good as any."
+    if known := [one for one in rivals if one.has_intervals]:
+        yield _surely(known)
     if single := [one for one in rivals if not one.has_intervals]:
         names = Counter(one.measured[0].implementation for one in single)
         listed = ", ".join(f"{name} in {count}" for name, count in names.most_common(_NAMED))
@@ -65,6 +54,18 @@ def _speed(summaries: Sequence[CaseSummary]) -> Iterator[str]:
             f"In {counted(len(single), 'case')} a single round tells which was fastest, not how "
             f"surely: {listed}."
         )
+
+
+def _surely(known: Sequence[CaseSummary]) -> str:
+    won = [one for one in known if one.advised != one.row_of(NATIVE)]
+    if not won:
+        return f"In all of {counted(len(known), 'case')} native is as good as any."
+    said = (
+        f"In {len(won)} of {counted(len(known), 'case')} another implementation is clearly faster "
+        f"than native: {_winners(won)}."
+    )
+    others = len(known) - len(won)
+    return f"{said} In the other {others} native is as good as any." if others else said
 
 
 def _winners(won: Sequence[CaseSummary]) -> str:

@@ -126,8 +126,7 @@ def _highest(cases: Sequence[PageCase]) -> dict[str, PageHighest]:
         dtype: PageHighest(
             flops_per_s=flops_per_s,
             bytes_per_s=bytes_per_s,
-            text=f"The dotted line is the most that any case here reached in {dtype}: "
-            f"{fmt.flops_text(flops_per_s)}/s, {fmt.bytes_text(bytes_per_s)}/s.",
+            text=f"In {dtype}: {fmt.flops_text(flops_per_s)}/s, {fmt.bandwidth_text(bytes_per_s)}.",
         )
         for dtype, (flops_per_s, bytes_per_s) in reached.items()
     }

@@ -119,6 +119,7 @@ function drawDistribution(machine, one, mode) {
       boxmode: "group",
       height: 60 + rows.length * (18 + 10 * most),
       xaxis: { type: "log", title: { text: `time per launch, ${mode}` }, ...SECONDS },
+      margin: { l: besideNames(rows.map((row) => labelOf(row.implementation))) },
       yaxis: { autorange: "reversed" },
     },
     `Distribution of samples of ${rows.length} implementations in ${most} rounds; the table above has the medians`,

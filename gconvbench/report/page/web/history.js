@@ -67,6 +67,8 @@ function drawSeries(id, machine, series) {
     (run) => `${plain(run.created.slice(0, 16).replace("T", " "))}<br>${plain(run.commit)}`,
   );
   const places = runs.map((run, i) => i);
+  const step = Math.ceil(runs.length / (isNarrow(id) ? 2 : 6));
+  const told = places.filter((i) => i % step === 0);
   const traces = series.map((one, number) => {
     const i = machine.implementations.indexOf(one.implementation);
     const looks = i < 0 ? number : i;
@@ -103,11 +105,10 @@ function drawSeries(id, machine, series) {
     traces,
     {
       xaxis: {
-        tickvals: places,
-        ticktext: labels,
-        tickangle: "auto",
+        tickvals: told,
+        ticktext: told.map((i) => labels[i]),
+        tickangle: 0,
         range: [-0.4, runs.length - 0.6],
-        nticks: 12,
       },
       yaxis: { type: "log", title: { text: "time per launch" }, ...SECONDS },
       shapes: marks.map((index) => ({
@@ -128,7 +129,7 @@ function drawSeries(id, machine, series) {
         text: plain(`${runs[index].commit.slice(0, 7)} ${runs[index].line}`),
         font: { size: 11, color: styled("--bad") },
       })),
-      margin: { t: marks.length ? 35 : 15 },
+      margin: { t: marks.length ? 35 : 15, b: 60 },
     },
     `Times of ${series.length} series over ${runs.length} runs with ${changes.length} change points`,
   );

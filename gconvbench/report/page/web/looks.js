@@ -64,6 +64,14 @@ function isDark() {
 
 const isNarrow = (id) => byId(id).clientWidth < 600;
 
+function legendHeight(traces, width) {
+  // The library sets as many entries into a row as the longest allows.
+  const named = traces.filter((one) => one.showlegend !== false && one.type !== "heatmap");
+  if (named.length < 2) return 0;
+  const entry = 60 + 7 * Math.max(...named.map((one) => one.name.length));
+  return 30 + 19 * Math.ceil(named.length / Math.max(1, Math.floor((width - 90) / entry)));
+}
+
 function draw(id, traces, layout, label) {
   const [ink, line, ground] = ["--ink", "--line", "--ground"].map(styled);
   const narrow = isNarrow(id);
@@ -71,18 +79,10 @@ function draw(id, traces, layout, label) {
     gridcolor: line,
     linecolor: line,
     zerolinecolor: line,
-    automargin: true,
     fixedrange: narrow,
     ...own,
   });
-  const named =
-    layout.showlegend === false
-      ? 0
-      : traces.filter((one) => one.showlegend !== false && one.type !== "heatmap").length;
-  const legend =
-    named > 1
-      ? 30 + 19 * Math.ceil(named / Math.max(1, Math.floor(byId(id).clientWidth / 200)))
-      : 0;
+  const legend = legendHeight(traces, byId(id).clientWidth);
   const whole = {
     font: { color: ink, family: "system-ui, sans-serif", size: narrow ? 11 : 13 },
     paper_bgcolor: ground,
@@ -90,7 +90,15 @@ function draw(id, traces, layout, label) {
     legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" },
     hoverlabel: { align: "left" },
     ...layout,
-    margin: { l: 50, r: 15, t: 15, b: 50 + legend, ...layout.margin },
+    // Margins that grow by themselves can swing between two sizes.
+    margin: {
+      l: 68,
+      r: 15,
+      t: 15,
+      ...layout.margin,
+      b: (layout.margin?.b ?? 55) + legend,
+      autoexpand: false,
+    },
     height: (layout.height ?? 380) + legend,
     xaxis: axis(layout.xaxis),
     yaxis: axis(layout.yaxis),
@@ -99,6 +107,8 @@ function draw(id, traces, layout, label) {
   byId(id).setAttribute("aria-label", label);
   return Plotly.react(byId(id), traces, whole, config);
 }
+
+const besideNames = (names) => 18 + 7.4 * Math.max(...names.map((name) => name.length));
 
 const SECONDS = { tickformat: "~s", ticksuffix: "s", exponentformat: "SI" };
 

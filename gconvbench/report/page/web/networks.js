@@ -22,6 +22,7 @@ function drawNetworks(machine, chosen) {
   const names = network.totals.map((one) =>
     isNarrow("networks-plot") ? letter(one) : plain(one.implementation),
   );
+  const longest = Math.max(...network.totals.map((one) => one.seconds));
   const half = network.totals.map((one) => (one.half_width ?? 0) * one.seconds);
   const traces = [
     {
@@ -45,7 +46,7 @@ function drawNetworks(machine, chosen) {
         pattern: { shape: "/", fgcolor: styled("--faint") },
       },
       error_x: { type: "data", array: half, color: styled("--ink"), thickness: 1.2 },
-      text: network.totals.map((one) => `${one.text} ${one.interval}`),
+      text: network.totals.map((one) => `${"\u2003".repeat(2)}${one.text} ${one.interval}`),
       textposition: "outside",
       cliponaxis: false,
       hoverinfo: "skip",
@@ -57,7 +58,8 @@ function drawNetworks(machine, chosen) {
     {
       height: 60 + 30 * names.length,
       barmode: "stack",
-      xaxis: { title: { text: "time of all layers" }, rangemode: "tozero", ...SECONDS },
+      margin: { l: besideNames(names) },
+      xaxis: { title: { text: "time of all layers" }, range: [0, 1.35 * longest], ...SECONDS },
       yaxis: { autorange: "reversed" },
     },
     `Totals of ${network.title}: ${network.totals.map((one) => `${one.implementation} ${one.text}`).join(", ")}`,

@@ -46,7 +46,7 @@ function drawRoofline(machine, chosen) {
   onPointClick("roofline-plot");
   caption(
     "roofline",
-    "Ceilings of this machine: absent, none was measured. ",
+    "Ceilings of this machine: absent, none was measured. The lines are the highest seen here, which the machine may exceed. ",
     ...highest.map(([, reached]) => `${reached.text} `),
     `${points.length} cases.`,
   );
