@@ -357,7 +357,7 @@ def test_every_control_and_picture_has_a_name(browser: Browser, grid: Path) -> N
         for section in PLOTS:
             show(page, section)
         unnamed = page.evaluate(
-            """() => [...document.querySelectorAll("select, input, button, [role=img], meter")]
+            """() => [...document.querySelectorAll("select, input, button, .plot, meter")]
               .filter((one) => !one.closest(".modebar"))
               .filter((one) => !one.labels?.length && !one.getAttribute("aria-label"))
               .filter((one) => one.tagName !== "BUTTON" || !one.textContent.trim())

@@ -74,7 +74,7 @@ function distribution(machine, one) {
     element(
       "figure",
       {},
-      element("div", { class: "plot", id: "case-plot", role: "img" }),
+      element("div", { class: "plot", id: "case-plot", role: "group" }),
       element(
         "figcaption",
         {},
@@ -135,7 +135,7 @@ function errors(machine, one) {
     ["error", true],
     ["limit", true],
     ["of its limit", true],
-    ["", false],
+    ["as a bar", false],
     ["small integers", false],
     ["information flow", false],
   ];
@@ -200,7 +200,7 @@ function caseHistory(machine, one) {
   if (!seriesOf(machine, one).length) return [];
   return [
     element("h3", {}, "Over runs"),
-    element("figure", {}, element("div", { class: "plot", id: "case-history-plot", role: "img" })),
+    element("figure", {}, element("div", { class: "plot", id: "case-history-plot", role: "group" })),
     ...changeList(seriesOf(machine, one)),
   ];
 }
