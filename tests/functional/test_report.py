@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from gconvbench.cases import Case
@@ -350,6 +351,18 @@ def test_everything_can_be_reached_without_a_mouse(browser: Browser, grid: Path)
         select.focus()
         page.keyboard.press("ArrowDown")
         assert page.evaluate("document.activeElement.value") == "bfloat16"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_audit_of_accessibility_finds_nothing(browser: Browser, grid: Path, scheme: Any) -> None:
+    with pages.opened(browser, grid, viewport=WIDE, color_scheme=scheme) as page:
+        page.locator("#table tbody a").first.click()
+        for section in PLOTS:
+            show(page, section)
+        for summary in page.locator("details:visible > summary").all():
+            summary.click()
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
 
 
 def test_every_control_and_picture_has_a_name(browser: Browser, grid: Path) -> None:
