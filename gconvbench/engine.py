@@ -38,8 +38,8 @@ from gconvbench.labels import device_labels, drift_labels, load_labels
 from gconvbench.memory import memory_of
 from gconvbench.protocol import (
     Anchored,
+    AskSupport,
     Description,
-    Explain,
     Measure,
     MeasureAnchors,
     Ready,
@@ -95,7 +95,7 @@ class Engine:
         self._proof: Proof | None = None
         self._clocks = {mode: _clock(device, mode) for mode in method.cache_modes}
 
-    def explain(self, request: Explain) -> Support:
+    def support(self, request: AskSupport) -> Support:
         """Why each job is unsupported, if it is.
 
         Implementations from outside are asked within their own jobs, where it costs one record if

@@ -10,7 +10,7 @@ import torch
 from gconvbench.device import reset_settings, why_unavailable
 from gconvbench.engine import start_engine
 from gconvbench.errors import UsageError
-from gconvbench.protocol import Explain, Measure, Ready, SetUp
+from gconvbench.protocol import AskSupport, Measure, Ready, SetUp
 from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.runner import jobs_of, make_header, round_order, unsupported_records
 from gconvbench.settings import preserved_settings
@@ -53,7 +53,7 @@ def run_in_place(
         assert isinstance(ready, Ready)  # noqa: S101
         plan = plan_of(ready.implementations)
         jobs = jobs_of(plan)
-        records = unsupported_records(jobs, engine.explain(Explain(jobs)).reasons)
+        records = unsupported_records(jobs, engine.support(AskSupport(jobs)).reasons)
         open_jobs = set(jobs) - {record.job for record in records}
         records += _measured(engine, plan, open_jobs, seed=method.seed)
     header = make_header(plan, method, device, ready)

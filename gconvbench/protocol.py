@@ -12,8 +12,8 @@ from gconvbench.records import Environment, Job, Method, Record
 
 __all__ = [
     "Anchored",
+    "AskSupport",
     "Description",
-    "Explain",
     "Measure",
     "MeasureAnchors",
     "Measured",
@@ -73,7 +73,7 @@ class Measure(msgspec.Struct, frozen=True, tag=True):
     round: int
 
 
-class Explain(msgspec.Struct, frozen=True, tag=True):
+class AskSupport(msgspec.Struct, frozen=True, tag=True):
     """Which of these jobs are unsupported, and why; the reply is a `Support`."""
 
     jobs: tuple[Job, ...]
@@ -106,7 +106,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
 
 
 class Support(msgspec.Struct, frozen=True, tag=True):
-    """Reply to `Explain`: per job the reason why it is unsupported, or None."""
+    """Reply to `AskSupport`: per job the reason why it is unsupported, or None."""
 
     reasons: tuple[str | None, ...]
 
@@ -117,5 +117,5 @@ class Measured(msgspec.Struct, frozen=True, tag=True):
     record: Record
 
 
-Request = SetUp | Measure | Explain | MeasureAnchors
+Request = SetUp | Measure | AskSupport | MeasureAnchors
 Reply = Ready | Refused | Support | Measured | Anchored

@@ -18,7 +18,7 @@ import msgspec
 
 from gconvbench.engine import Engine, start_engine
 from gconvbench.protocol import (
-    Explain,
+    AskSupport,
     MeasureAnchors,
     Measured,
     Refused,
@@ -55,8 +55,8 @@ def _serve(requests: Iterator[bytes], reply: Callable[[Reply], None]) -> None:
             reply(answer)
         elif engine is None:
             reply(Refused("the worker was asked for work before it was set up"))
-        elif isinstance(request, Explain):
-            reply(engine.explain(request))
+        elif isinstance(request, AskSupport):
+            reply(engine.support(request))
         elif isinstance(request, MeasureAnchors):
             reply(engine.measure_anchors(request))
         else:

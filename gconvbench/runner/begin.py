@@ -36,7 +36,7 @@ def begin_run(
     """
     _refuse_copies(plan, worker.ready.implementations)
     jobs = jobs_of(plan)
-    unsupported = unsupported_records(jobs, worker.explain(jobs))
+    unsupported = unsupported_records(jobs, worker.support(jobs))
     if method.budget_s is not None:
         method = with_sampling_cap(method, jobs=len(jobs) - len(unsupported))
         worker.set_up(method)

@@ -20,7 +20,7 @@ import gconvbench
 from gconvbench.errors import NotMeasuredError, UsageError
 from gconvbench.protocol import (
     Anchored,
-    Explain,
+    AskSupport,
     Measure,
     MeasureAnchors,
     Measured,
@@ -41,7 +41,7 @@ __all__ = ["KEPT_MEMORY", "WorkerLostError", "WorkerProcess"]
 
 _START_TIMEOUT_S = 300.0
 """Importing torch from a cold disk takes tens of seconds."""
-_EXPLAIN_TIMEOUT_S = 300.0
+_QUESTION_TIMEOUT_S = 300.0
 _GOODBYE_TIMEOUT_S = 5.0
 _LOOK_S = 1.0
 """How often to see whether a silent worker still lives."""
@@ -135,14 +135,14 @@ class WorkerProcess:
         """Measure by another method from now on; threads and cores stay as they were."""
         self._set_up(method)
 
-    def explain(self, jobs: tuple[Job, ...]) -> tuple[str | None, ...]:
+    def support(self, jobs: tuple[Job, ...]) -> tuple[str | None, ...]:
         """Per job the reason why it is unsupported, or None.
 
         Raises:
             NotMeasuredError: the worker died of the question.
         """
         try:
-            reply = self._ask(Explain(jobs), _EXPLAIN_TIMEOUT_S)
+            reply = self._ask(AskSupport(jobs), _QUESTION_TIMEOUT_S)
         except WorkerLostError as error:
             message = f"the worker {error} when asked what it supports; {self._last_words()}"
             raise NotMeasuredError(message) from None
@@ -155,7 +155,7 @@ class WorkerProcess:
         Raises:
             WorkerLostError: the worker died of it, or took too long.
         """
-        reply = self._ask(MeasureAnchors(samples), _EXPLAIN_TIMEOUT_S)
+        reply = self._ask(MeasureAnchors(samples), _QUESTION_TIMEOUT_S)
         assert isinstance(reply, Anchored)  # noqa: S101
         return reply.samples_s
 

@@ -68,7 +68,7 @@ def ask(
     """
     with WorkerProcess(device, method, side) as worker:
         jobs = jobs_of(worker.ready)
-        reasons = dict(zip(jobs, worker.explain(jobs), strict=True))
+        reasons = dict(zip(jobs, worker.support(jobs), strict=True))
         return Asked(worker.ready, reasons, worker.start_s)
 
 

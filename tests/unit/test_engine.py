@@ -16,7 +16,7 @@ from gconvbench.cases import DIRECTIONS, Case, case_id
 from gconvbench.engine import Engine
 from gconvbench.implementations import Implementation, load_table, result_names
 from gconvbench.implementations.native import Native
-from gconvbench.protocol import Explain, Measure
+from gconvbench.protocol import AskSupport, Measure
 from gconvbench.records import Job, Method
 from tests.faults import GroupsSwapped
 
@@ -174,7 +174,7 @@ def test_an_unsupported_job_has_its_reason() -> None:
 
 def test_tf32_does_not_exist_on_the_cpu() -> None:
     tf32 = Case(math_mode="tf32")
-    (reason,) = make_engine().explain(Explain((job(case=tf32),))).reasons
+    (reason,) = make_engine().support(AskSupport((job(case=tf32),))).reasons
     assert reason == "math_mode tf32 does not exist on cpu"
 
 
@@ -243,14 +243,14 @@ class Undecided(Native):
 )
 def test_one_that_does_not_say_what_it_supports_fails_by_name(answer: object, detail: str) -> None:
     engine = make_engine(Undecided(answer))
-    assert engine.explain(Explain((job("undecided"), job()))).reasons == (None, None)
+    assert engine.support(AskSupport((job("undecided"), job()))).reasons == (None, None)
     record = engine.measure(Measure(job("undecided"), 1))
     assert (record.outcome, record.detail) == ("failed", detail)
 
 
 def test_one_from_outside_is_asked_what_it_supports_within_its_job() -> None:
     engine = make_engine(Undecided("not today"))
-    assert engine.explain(Explain((job("undecided"),))).reasons == (None,)
+    assert engine.support(AskSupport((job("undecided"),))).reasons == (None,)
     record = engine.measure(Measure(job("undecided"), 1))
     assert (record.outcome, record.detail) == ("unsupported", "not today")
 
