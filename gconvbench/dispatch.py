@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch.backends import mkldnn
 
 from gconvbench.records import Dispatch
+from gconvbench.records.dispatch import BOOKKEEPING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["dispatch_of"]
+__all__ = ["CountedDispatch", "counted_dispatch", "dispatch_of"]
 
 _OPERATOR = re.compile(r"\w+::\w+")
 _VERBOSE = b"onednn_verbose,"
@@ -37,16 +39,73 @@ def dispatch_of(launch: Callable[[], object], synchronize: Callable[[], object])
         launch: of the timed code.
         synchronize: waits for the device.
     """
-    operators: list[str] = []
-    kernels: list[str] = []
-    with _operators(operators), _kernels(kernels):
+    events, kernels = _seen(launch, synchronize)
+    operators = [event.name for event in events or () if _is_operator(event)]
+    return Dispatch(operators=_each_once(operators), kernels=_each_once(kernels or []))
+
+
+class CountedDispatch(NamedTuple):
+    """What a launch ran, and how often, in order of first use.
+
+    Attributes:
+        operators: PyTorch's innermost ones that compute something; None where they were not seen.
+        kernels: of oneDNN; None where its lines are not to be had.
+    """
+
+    operators: dict[str, int] | None
+    kernels: dict[str, int] | None
+
+
+def counted_dispatch(
+    launch: Callable[[], object], synchronize: Callable[[], object]
+) -> CountedDispatch:
+    """The counts of what `dispatch_of` names, without operators that only call others or allocate.
+
+    Args:
+        launch: what to look at.
+        synchronize: waits for the device.
+    """
+    events, kernels = _seen(launch, synchronize)
+    computing = None if events is None else [one.name for one in events if _is_innermost(one)]
+    return CountedDispatch(
+        operators=None if computing is None else dict(Counter(computing)),
+        kernels=None if kernels is None else dict(Counter(kernels)),
+    )
+
+
+def _seen(
+    launch: Callable[[], object], synchronize: Callable[[], object]
+) -> tuple[list[Any] | None, list[str] | None]:
+    """The profiler's events and the kernels' names; None for what cannot be seen."""
+    events: list[list[Any]] = []
+    kernels: list[list[str]] = []
+    with _operators(events), _kernels(kernels):
         launch()
         synchronize()
-    return Dispatch(operators=_each_once(operators), kernels=_each_once(kernels))
+    return next(iter(events), None), next(iter(kernels), None)
+
+
+def _is_operator(event: Any) -> bool:  # noqa: ANN401 (the profiler is not typed)
+    return _OPERATOR.fullmatch(event.name) is not None
+
+
+def _is_innermost(event: Any) -> bool:  # noqa: ANN401
+    return _computes(event) and not any(map(_computes, _below(event)))
+
+
+def _computes(event: Any) -> bool:  # noqa: ANN401
+    return _is_operator(event) and event.name not in BOOKKEEPING
+
+
+def _below(event: Any) -> Iterator[Any]:  # noqa: ANN401
+    for child in event.cpu_children:
+        yield child
+        yield from _below(child)
 
 
 @contextmanager
-def _operators(found: list[str]) -> Iterator[None]:
+def _operators(found: list[list[Any]]) -> Iterator[None]:
+    """Appends the events once, or nothing where there is no profiler."""
     with ExitStack() as stack:
         try:
             from torch.autograd.profiler_legacy import profile  # noqa: PLC0415 (may go one day)
@@ -56,23 +115,27 @@ def _operators(found: list[str]) -> Iterator[None]:
             seen = None
         yield
     if seen is not None:
-        names = (event.name for event in seen.function_events)
-        found += filter(_OPERATOR.fullmatch, names)
+        found.append(list(seen.function_events))
 
 
 @contextmanager
-def _kernels(found: list[str]) -> Iterator[None]:
+def _kernels(found: list[list[str]]) -> Iterator[None]:
+    """Appends the names once, or nothing where oneDNN's lines are not to be had."""
     if not mkldnn.is_available() or any(map(os.environ.get, _VERBOSE_VARIABLES)):
         yield
         return
     lines: list[bytes] = []
     with ExitStack() as stack:
         # OSError: there is no standard output; AssertionError: oneDNN cannot be set
-        with suppress(OSError, AssertionError):
+        try:
             stack.enter_context(_printed(lines))
             stack.enter_context(mkldnn.verbose(mkldnn.VERBOSE_ON))
+            is_told = True
+        except (OSError, AssertionError):
+            is_told = False
         yield
-    found += filter(None, map(_kernel, lines))
+    if is_told:
+        found.append([name for name in map(_kernel, lines) if name])
 
 
 @contextmanager

@@ -9,17 +9,19 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Dispatch", "dispatch_text", "united_dispatch"]
+__all__ = ["BOOKKEEPING", "Dispatch", "dispatch_text", "united_dispatch"]
 
 _NAMED = 6
-_BOOKKEEPING = frozenset(
+BOOKKEEPING = frozenset(
     f"aten::{name}"
     for name in (
-        "_nnpack_available", "_unsafe_view", "alias", "as_strided", "as_strided_", "detach",
-        "empty", "empty_like", "empty_strided", "expand", "flatten", "narrow", "permute", "reshape",
-        "resize_", "select", "slice", "squeeze", "t", "transpose", "unflatten", "unsqueeze", "view",
+        "_nnpack_available", "_unsafe_view", "alias", "as_strided", "as_strided_", "chunk",
+        "detach", "empty", "empty_like", "empty_strided", "expand", "flatten", "narrow",
+        "permute", "reshape", "resize_", "select", "slice", "split", "squeeze", "t", "transpose",
+        "unflatten", "unsqueeze", "view",
     )
 )  # fmt: skip
+"""Operators that only allocate or look at memory in another way."""
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,8 +61,8 @@ def dispatch_text(before: Dispatch, after: Dispatch) -> str:
 def _text(before: Sequence[str], after: Sequence[str]) -> str:
     if not before or not after:
         return ""
-    gone = [(name in _BOOKKEEPING, f"{name} no longer") for name in before if name not in after]
-    come = [(name in _BOOKKEEPING, f"{name} now") for name in after if name not in before]
+    gone = [(name in BOOKKEEPING, f"{name} no longer") for name in before if name not in after]
+    come = [(name in BOOKKEEPING, f"{name} now") for name in after if name not in before]
     parts = [text for _, text in sorted([*gone, *come], key=lambda one: one[0])]
     more = [f"and {len(parts) - _NAMED} more"] if len(parts) > _NAMED else []
     return ", ".join(parts[:_NAMED] + more)
