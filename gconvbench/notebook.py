@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,15 +21,13 @@ from gconvbench.planning import (
 )
 from gconvbench.records import Plan, PlannedCase
 from gconvbench.report.bench import BenchTable
-from gconvbench.runner import WorkerProcess, begin_run, device_lock, execute
-from gconvbench.store import load_run
+from gconvbench.runner import device_lock, results_folder, run_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from gconvbench.protocol import Description
-    from gconvbench.records import Job, Method, Record
-    from gconvbench.store import Run
 
 __all__ = ["BenchTable", "bench"]
 
@@ -111,8 +106,8 @@ def bench(  # noqa: PLR0913 (one argument per option of `gconvbench run`)
     with device_lock(where):
         if not isolate:
             return BenchTable(run_in_place(where, method, plan_of), _IN_PLACE)
-        with _folder(results) as folder:
-            run = _isolated(where, method, plan_of, folder, timeout_s)
+        with results_folder(results) as folder:
+            run = run_apart(where, method, plan_of, folder, timeout_s=timeout_s)
             return BenchTable(run, "" if results is None else f"stored in {run.path}")
 
 
@@ -154,38 +149,3 @@ def _count(name: str, value: int) -> int:
         message = f"{name} ({value!r}) must be a whole number from 1"
         raise UsageError(message)
     return value
-
-
-@contextlib.contextmanager
-def _folder(results: str | Path | None) -> Iterator[Path]:
-    """Where to store: as asked for, or where it is gone afterwards."""
-    if results is not None:
-        yield Path(results)
-        return
-    with tempfile.TemporaryDirectory(prefix="gconvbench-") as name:
-        yield Path(name)
-
-
-def _isolated(
-    device: str,
-    method: Method,
-    plan_of: Callable[[Sequence[Description]], Plan],
-    results: Path,
-    timeout_s: float,
-) -> Run:
-    """Rounds of fresh workers, as `gconvbench run` has them."""
-    with WorkerProcess(device, method) as worker:
-        plan = plan_of(worker.ready.implementations)
-        writer = begin_run(results, plan, method, device, worker=worker)
-        execute(load_run(writer.path), writer, _Silent(), worker=worker, timeout_s=timeout_s)
-    return load_run(writer.path)
-
-
-class _Silent:
-    """Watches a run and says nothing."""
-
-    def job_started(self, job: Job, number: int) -> None:
-        """Nothing."""
-
-    def job_done(self, record: Record) -> None:
-        """Nothing."""

@@ -1,5 +1,6 @@
 """Plans runs and drives workers, from a process that never imports torch."""
 
+from gconvbench.runner.apart import results_folder, run_apart
 from gconvbench.runner.begin import begin_run, make_header, unsupported_records
 from gconvbench.runner.estimate import Duration, estimate_duration
 from gconvbench.runner.execute import Observer, execute
@@ -21,7 +22,9 @@ __all__ = [
     "jobs_of",
     "make_header",
     "open_jobs",
+    "results_folder",
     "round_order",
+    "run_apart",
     "spent_s",
     "unsupported_records",
 ]
