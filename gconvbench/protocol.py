@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import msgspec
 
-from gconvbench.records import Environment, Job, Method, Record
+from gconvbench.records import Environment, Explanation, FileExplanation, Job, Method, Record
 
 __all__ = [
     "Anchored",
     "AskSupport",
     "Description",
+    "ExplainFile",
+    "ExplainLayer",
+    "Explained",
+    "FileExplained",
     "Measure",
     "MeasureAnchors",
     "Measured",
@@ -79,6 +83,30 @@ class AskSupport(msgspec.Struct, frozen=True, tag=True):
     jobs: tuple[Job, ...]
 
 
+class ExplainLayer(msgspec.Struct, frozen=True, tag=True):
+    """What do the groups of this layer mean? The reply is an `Explained`.
+
+    Attributes:
+        case: its id.
+        name: of the layer; may be empty.
+    """
+
+    case: str
+    name: str = ""
+
+
+class ExplainFile(msgspec.Struct, frozen=True, tag=True):
+    """What convolutions does this checkpoint hold? The reply is a `FileExplained`.
+
+    Attributes:
+        path: of the file.
+        groups: of some weights by name, where the user knows them.
+    """
+
+    path: str
+    groups: dict[str, int] = {}
+
+
 class MeasureAnchors(msgspec.Struct, frozen=True, tag=True):
     """Time work that runs neither torch nor the code under test; the reply is an `Anchored`."""
 
@@ -100,7 +128,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """Reply to `SetUp` where the worker cannot serve: one line for the user."""
+    """Reply where the worker cannot serve or explain: one line for the user."""
 
     reason: str
 
@@ -111,11 +139,23 @@ class Support(msgspec.Struct, frozen=True, tag=True):
     reasons: tuple[str | None, ...]
 
 
+class Explained(msgspec.Struct, frozen=True, tag=True):
+    """Reply to `ExplainLayer`."""
+
+    explanation: Explanation
+
+
+class FileExplained(msgspec.Struct, frozen=True, tag=True):
+    """Reply to `ExplainFile`."""
+
+    file: FileExplanation
+
+
 class Measured(msgspec.Struct, frozen=True, tag=True):
     """Reply to `Measure`."""
 
     record: Record
 
 
-Request = SetUp | Measure | AskSupport | MeasureAnchors
-Reply = Ready | Refused | Support | Measured | Anchored
+Request = SetUp | Measure | AskSupport | MeasureAnchors | ExplainLayer | ExplainFile
+Reply = Ready | Refused | Support | Measured | Anchored | Explained | FileExplained

@@ -17,10 +17,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.engine import Engine, start_engine
+from gconvbench.explaining import Explainer
 from gconvbench.protocol import (
     AskSupport,
+    ExplainFile,
+    ExplainLayer,
+    Measure,
     MeasureAnchors,
     Measured,
+    Ready,
     Refused,
     Reply,
     Request,
@@ -46,24 +51,37 @@ def _serve(requests: Iterator[bytes], reply: Callable[[Reply], None]) -> None:
     """Answer until the requests end, or until a job has left the process unusable."""
     decoder = msgspec.json.Decoder(Request)
     engine: Engine | None = None
+    explainer: Explainer | None = None
     for line in requests:
         request = decoder.decode(line)
         if isinstance(request, SetUp):
             engine, answer = start_engine(request, announce=_say)
+            explainer = Explainer(request, answer) if isinstance(answer, Ready) else None
             gc.collect()
             gc.freeze()  # what was imported stays; to look through it again takes 0.1 s each time
             reply(answer)
-        elif engine is None:
+        elif engine is None or explainer is None:
             reply(Refused("the worker was asked for work before it was set up"))
-        elif isinstance(request, AskSupport):
-            reply(engine.support(request))
-        elif isinstance(request, MeasureAnchors):
-            reply(engine.measure_anchors(request))
-        else:
+        elif isinstance(request, Measure):
             record = engine.measure(request)
             reply(Measured(record))
             if record.outcome == "crashed":
                 return
+        else:
+            reply(_answered(request, engine, explainer))
+
+
+def _answered(
+    request: AskSupport | MeasureAnchors | ExplainLayer | ExplainFile,
+    engine: Engine,
+    explainer: Explainer,
+) -> Reply:
+    """The reply to anything but work on a job."""
+    if isinstance(request, AskSupport):
+        return engine.support(request)
+    if isinstance(request, MeasureAnchors):
+        return engine.measure_anchors(request)
+    return explainer.answer(request)
 
 
 def _die_with_parent() -> None:

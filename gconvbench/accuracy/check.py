@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from gconvbench.accuracy.integers import IntegerCheck
     from gconvbench.accuracy.proof import Proof
     from gconvbench.cases import Case
     from gconvbench.implementations import Implementation, Launch, Operands
     from gconvbench.records import TensorAccuracy
 
-__all__ = ["output_fault", "prove", "prove_again"]
+__all__ = ["exact_verdicts", "output_fault", "prove", "prove_again"]
 
 _TOO_COSTLY = "not checked: each layout would be compiled anew"
 
@@ -163,14 +164,22 @@ def _completed(
     proof: Proof, mine: Peer, tensors: tuple[TensorAccuracy, ...]
 ) -> tuple[TensorAccuracy, ...]:
     """With the results' digests and the verdict on integers."""
-    exact = dict.fromkeys(result_names(proof.case), "not checked: partial sums would be rounded")
-    for check in proof.integers:
-        results = _launched(mine.implementation, proof.case, check.operands.copy())
-        exact |= compare_exactly(proof.case, check.expected, results)
+    exact = exact_verdicts(mine.implementation, proof.case, proof.integers)
     return tuple(
         msgspec.structs.replace(one, exact=exact[one.tensor], digest=digest(result))
         for one, result in zip(tensors, mine.results, strict=True)
     )
+
+
+def exact_verdicts(
+    implementation: Implementation, case: Case, checks: Sequence[IntegerCheck]
+) -> dict[str, str]:
+    """Per result: `equal` to what is exact on operands of integers, `different`, or why unknown."""
+    exact = dict.fromkeys(result_names(case), "not checked: partial sums would be rounded")
+    for check in checks:
+        results = _launched(implementation, case, check.operands.copy())
+        exact |= compare_exactly(case, check.expected, results)
+    return exact
 
 
 def _launched(implementation: Implementation, case: Case, operands: Operands) -> tuple[Tensor, ...]:

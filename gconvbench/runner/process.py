@@ -21,6 +21,10 @@ from gconvbench.errors import NotMeasuredError, UsageError
 from gconvbench.protocol import (
     Anchored,
     AskSupport,
+    Explained,
+    ExplainFile,
+    ExplainLayer,
+    FileExplained,
     Measure,
     MeasureAnchors,
     Measured,
@@ -34,7 +38,7 @@ from gconvbench.runner.checkout import top_if_any
 
 if TYPE_CHECKING:
     from gconvbench.protocol import Request
-    from gconvbench.records import Job, Method, Record
+    from gconvbench.records import Explanation, FileExplanation, Job, Method, Record
     from gconvbench.runner.side import Side
 
 __all__ = ["KEPT_MEMORY", "WorkerLostError", "WorkerProcess"]
@@ -42,6 +46,8 @@ __all__ = ["KEPT_MEMORY", "WorkerLostError", "WorkerProcess"]
 _START_TIMEOUT_S = 300.0
 """Importing torch from a cold disk takes tens of seconds."""
 _QUESTION_TIMEOUT_S = 300.0
+_EXPLAIN_TIMEOUT_S = 1200.0
+"""Many channels, each poisoned in turn, on a slow processor."""
 _GOODBYE_TIMEOUT_S = 5.0
 _LOOK_S = 1.0
 """How often to see whether a silent worker still lives."""
@@ -148,6 +154,38 @@ class WorkerProcess:
             raise NotMeasuredError(message) from None
         assert isinstance(reply, Support)  # noqa: S101
         return reply.reasons
+
+    def explain(self, case: str, name: str = "") -> Explanation:
+        """What the groups of a case mean; `name` is its layer's.
+
+        Raises:
+            UsageError: it cannot be computed here.
+            NotMeasuredError: the worker died of it, or took too long.
+        """
+        reply = self._explained(ExplainLayer(case, name))
+        assert isinstance(reply, Explained)  # noqa: S101
+        return reply.explanation
+
+    def explain_file(self, path: str, groups: dict[str, int]) -> FileExplanation:
+        """The convolutions of a checkpoint, of some of which the groups are given.
+
+        Raises:
+            UsageError: the file cannot be read.
+            NotMeasuredError: as of `explain`.
+        """
+        reply = self._explained(ExplainFile(path, groups))
+        assert isinstance(reply, FileExplained)  # noqa: S101
+        return reply.file
+
+    def _explained(self, request: ExplainLayer | ExplainFile) -> Reply:
+        try:
+            reply = self._ask(request, _EXPLAIN_TIMEOUT_S)
+        except WorkerLostError as error:
+            message = f"the worker {error} while explaining; {self._last_words()}"
+            raise NotMeasuredError(message) from None
+        if isinstance(reply, Refused):
+            raise UsageError(reply.reason)
+        return reply
 
     def measure_anchors(self, samples: int) -> dict[str, tuple[float, ...]]:
         """Samples of work that is not under test, in seconds.
