@@ -4,16 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gconvbench.explained import LayerExplained, explain
     from gconvbench.notebook import BenchTable, bench
     from gconvbench.report.frame import load
 
 __version__ = "0.1.0"
-__all__ = ["BenchTable", "__version__", "bench", "load"]
+__all__ = ["BenchTable", "LayerExplained", "__version__", "bench", "explain", "load"]
 
 if not TYPE_CHECKING:
     _MODULES = {
         "BenchTable": "gconvbench.notebook",
+        "LayerExplained": "gconvbench.explained",
         "bench": "gconvbench.notebook",
+        "explain": "gconvbench.explained",
         "load": "gconvbench.report.frame",
     }
 

@@ -1,16 +1,19 @@
-"""Rounds in the calling process, which is somebody else's: a notebook's kernel."""
+"""Work in the calling process, which is somebody else's: a notebook's kernel."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from gconvbench.cases import case_id
 from gconvbench.device import reset_settings, why_unavailable
 from gconvbench.engine import start_engine
 from gconvbench.errors import UsageError
-from gconvbench.protocol import AskSupport, Measure, Ready, SetUp
+from gconvbench.explaining import Explainer
+from gconvbench.protocol import AskSupport, ExplainLayer, Measure, Ready, SetUp
 from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.runner import jobs_of, make_header, round_order, unsupported_records
 from gconvbench.settings import preserved_settings
@@ -19,11 +22,12 @@ from gconvbench.store import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from gconvbench.cases import Case
     from gconvbench.engine import Engine
     from gconvbench.protocol import Description
-    from gconvbench.records import Job, Method, Plan, Record
+    from gconvbench.records import Explanation, Job, Method, Plan, Record
 
-__all__ = ["run_in_place"]
+__all__ = ["explain_in_place", "run_in_place"]
 
 
 def run_in_place(
@@ -41,16 +45,7 @@ def run_in_place(
     Raises:
         UsageError: the device cannot be used, or nothing of the plan can be done.
     """
-    if reason := why_unavailable(device):
-        raise UsageError(reason)
-    with preserved_settings(device):
-        reset_settings(method.threads)
-        _refuse_other_default_device()
-        engine, ready = start_engine(
-            SetUp(device, method), announce=lambda _: None, passes=(KeyboardInterrupt,)
-        )
-        assert engine is not None  # noqa: S101 (the device is there)
-        assert isinstance(ready, Ready)  # noqa: S101
+    with _engine_here(SetUp(device, method)) as (engine, ready):
         plan = plan_of(ready.implementations)
         jobs = jobs_of(plan)
         records = unsupported_records(jobs, engine.support(AskSupport(jobs)).reasons)
@@ -58,6 +53,36 @@ def run_in_place(
         records += _measured(engine, plan, open_jobs, seed=method.seed)
     header = make_header(plan, method, device, ready)
     return Run(Path(), header, tuple(records), footer=None, unreadable=0, intact=None)
+
+
+def explain_in_place(device: str, method: Method, case: Case) -> Explanation:
+    """What is to be seen of a layer, seen here; the process's settings are left as they were.
+
+    Args:
+        device: where to launch it.
+        method: of which threads and seed count.
+        case: the layer.
+
+    Raises:
+        UsageError: the device cannot be used, or cannot compute the layer.
+    """
+    request = SetUp(device, method)
+    with _engine_here(request) as (_, ready):
+        return Explainer(request, ready).layer(ExplainLayer(case_id(case)))
+
+
+@contextmanager
+def _engine_here(request: SetUp) -> Iterator[tuple[Engine, Ready]]:
+    """An engine in this process; its settings are a fresh process's within the block."""
+    if reason := why_unavailable(request.device):
+        raise UsageError(reason)
+    with preserved_settings(request.device):
+        reset_settings(request.method.threads)
+        _refuse_other_default_device()
+        engine, ready = start_engine(request, announce=lambda _: None, passes=(KeyboardInterrupt,))
+        assert engine is not None  # noqa: S101 (the device is there)
+        assert isinstance(ready, Ready)  # noqa: S101
+        yield engine, ready
 
 
 def _measured(engine: Engine, plan: Plan, jobs: set[Job], *, seed: int) -> Iterator[Record]:
@@ -83,6 +108,6 @@ def _refuse_other_default_device() -> None:
     if device.type != "cpu":
         message = (
             f"the default device of an enclosing `with torch.device(...)` is '{device}'; allowed: "
-            "cpu; call bench outside of the block, or with isolate=True"
+            "cpu; leave the block before"
         )
         raise UsageError(message)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 import torch
-from torch.nn import Conv2d
 
-from gconvbench.cases import Case, case_id, parse_case
+from gconvbench.arguments import meant_case, meant_device, whole_number
+from gconvbench.cases import case_id
 from gconvbench.errors import UsageError
 from gconvbench.in_place import run_in_place
-from gconvbench.modules import case_of_module, device_of_module
 from gconvbench.planning import (
     DEFAULT,
     chosen_implementations,
-    default_device,
     make_method,
-    refuse_device,
 )
 from gconvbench.records import Plan, PlannedCase
 from gconvbench.report.bench import BenchTable
@@ -27,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from torch.nn import Conv2d
+
+    from gconvbench.cases import Case
     from gconvbench.protocol import Description
 
 __all__ = ["BenchTable", "bench"]
@@ -83,21 +82,21 @@ def bench(  # noqa: PLR0913 (one argument per option of `gconvbench run`)
         UsageError: something asked for does not exist or cannot be measured.
         InstrumentError: another run is using the device.
     """
-    case = _changed(_case(what, input_shape), direction=direction, math_mode=math_mode)
+    case = meant_case("bench", what, input_shape, direction=direction, math_mode=math_mode)
     if results is not None and not isolate:
         message = "results stores what fresh processes measured; add isolate=True"
         raise UsageError(message)
-    where = _device(what, device)
+    where = meant_device(what, device)
     method = make_method(
         where,
         cache=cache,
         target=target,
-        threads=_count("threads", torch.get_num_threads() if threads is None else threads),
+        threads=whole_number("threads", torch.get_num_threads() if threads is None else threads),
         seed=seed,
         check_only=False,
     )
     names = implementations if isinstance(implementations, str) else ",".join(implementations)
-    passes = _count("rounds", rounds)
+    passes = whole_number("rounds", rounds)
 
     def plan_of(known: Sequence[Description]) -> Plan:
         chosen = chosen_implementations(names, known)
@@ -109,43 +108,3 @@ def bench(  # noqa: PLR0913 (one argument per option of `gconvbench run`)
         with results_folder(results) as folder:
             run = run_apart(where, method, plan_of, folder, timeout_s=timeout_s)
             return BenchTable(run, "" if results is None else f"stored in {run.path}")
-
-
-def _case(what: object, input_shape: Sequence[int] | None) -> Case:
-    if isinstance(what, Conv2d):
-        if input_shape is None:
-            message = (
-                "input_shape is missing; a module needs that of its input (N, C, H, W), such as "
-                f"(8, {what.in_channels}, 27, 27)"
-            )
-            raise UsageError(message)
-        return case_of_module(what, input_shape)
-    if not isinstance(what, Case | str):
-        message = (
-            f"bench takes one torch.nn.Conv2d, a Case or a case id, not {type(what).__name__}; of "
-            "a model name one layer, such as model[0]; other convolutions are not measured"
-        )
-        raise UsageError(message)
-    if input_shape is not None:
-        message = f"input_shape {input_shape!r} is given twice; a case has its own; leave it out"
-        raise UsageError(message)
-    return parse_case(what) if isinstance(what, str) else what
-
-
-def _changed(case: Case, **fields: str | None) -> Case:
-    given = {name: value for name, value in fields.items() if value is not None}
-    return msgspec.structs.replace(case, **given)
-
-
-def _device(what: object, device: str | None) -> str:
-    if device is not None:
-        refuse_device(device)
-        return device
-    return device_of_module(what) if isinstance(what, Conv2d) else default_device()
-
-
-def _count(name: str, value: int) -> int:
-    if not isinstance(value, int) or value < 1:
-        message = f"{name} ({value!r}) must be a whole number from 1"
-        raise UsageError(message)
-    return value

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from gconvbench.cli import commands, gate_commands, interchange_commands
+from gconvbench.cli import commands, explain_commands, gate_commands, interchange_commands
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, GconvbenchError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("run")(commands.run)
 app.command("check")(commands.check)
+app.command("explain")(explain_commands.explain)
 app.command("list")(commands.list_)
 app.command("show")(commands.show)
 app.command("report")(commands.report)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from gconvbench.cases import Sweep, parse_sweep
 from gconvbench.errors import UsageError, refused_name
+from gconvbench.workloads.networks import FORUM_EXAMPLE, Network, network_named
 from gconvbench.workloads.tables import SWEEPS
 
-__all__ = ["load", "names"]
+__all__ = ["FORUM_EXAMPLE", "Network", "load", "names", "network"]
 
 _SUFFIX = ".toml"
 
@@ -41,3 +42,12 @@ def load(name: str) -> Sweep:
         message = f"sweep file {name!r} cannot be read: {reason}"
         raise UsageError(message) from None
     return parse_sweep(text, Path(name).stem)
+
+
+def network(name: str) -> Network:
+    """The network of that name: of a shipped sweep or a sweep file, or of the sweep `layers`.
+
+    Raises:
+        UsageError: no such network, or none of its layers has groups.
+    """
+    return network_named(name, names, load)
