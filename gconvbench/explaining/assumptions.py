@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gconvbench.errors import UsageError, refused_name
+from gconvbench.errors import UsageError, nearest_match
 from gconvbench.records import Assumed
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def assume_groups(
         if is_convolution:
             found[one.name] = _assumed(one, flow, entered, known.get(one.name))
             flow = _Flow(one.shape[0], one.name)
-        elif norms_precede and _is_norm(one):
+        elif norms_precede and _is_norm(one) and one.shape[0] != flow.channels:
             flow = _Flow(one.shape[0], one.name)
     return found
 
@@ -80,7 +80,12 @@ def _given(names: Sequence[str], given: Mapping[str, int]) -> dict[str, int]:
     short = {name.removesuffix(".weight"): name for name in names}
     for name in given:
         if name not in names and name not in short:
-            raise UsageError(refused_name("convolution", name, names))
+            hint = f"; did you mean {near!r}?" if (near := nearest_match(name, short)) else ""
+            message = (
+                f"groups of {name!r}: the file has no such convolution{hint}; it has {len(names)}, "
+                "shown without --groups"
+            )
+            raise UsageError(message)
     return {short.get(name, name): groups for name, groups in given.items()}
 
 
@@ -111,7 +116,7 @@ def _assumed(one: Named, flow: _Flow, entered: Mapping[str, _Flow], given: int |
     if not before.channels:
         why = "nothing precedes it: 1 is assumed"
         return Assumed(groups=1, kind="first", why=why, possible=possible)
-    comes = f"{before.channels} channels come from {before.source}"
+    comes = f"{before.channels} channels come from {before.source.removesuffix('.weight')}"
     groups, rest = divmod(before.channels, per_group)
     if rest or filters % groups:
         why = f"{comes}, which does not fit {per_group} per group and {filters} outputs"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ _PREFIXES = ("module.", "_orig_mod.")
 _FIRST = re.compile("stem|embed")
 """Layers that stand before the others, which an order by name does not know."""
 _HEAD_BYTES = 9
+_WANTED = re.compile(r"(?:GLOBAL|[Gg]lobal|class|type) ([\w.]+\.[\w.]+)")
+"""What `torch.load` says that it would have to import."""
 
 
 class Checkpoint(NamedTuple):
@@ -113,29 +116,45 @@ def _torch(path: str) -> Checkpoint:
 
 def _loaded(path: str) -> Any:  # noqa: ANN401 (a file may hold anything)
     try:
+        return _mapped(path)
+    except pickle.UnpicklingError as error:
+        raise UsageError(_refused(path, str(error))) from None
+    except (RuntimeError, ValueError, EOFError, KeyError, OSError, AttributeError) as error:
+        if "TorchScript" in str(error):
+            message = (
+                f"state dict {path!r} is a TorchScript archive, which brings code; save "
+                "torch.save(torch.jit.load(FILE).state_dict(), OTHER) where you trust it"
+            )
+            raise UsageError(message) from None
+        raise UsageError(_unreadable(path, one_line(error).split(". ")[0])) from None
+
+
+def _mapped(path: str) -> Any:  # noqa: ANN401
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickle's protocols; whoever asks gets an error
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except (RuntimeError, ValueError) as error:  # the older format cannot be mapped
             if "mmap" not in str(error):
                 raise
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if wanted := re.search(r"(?:GLOBAL|[Gg]lobal|class|type) ([\w.]+\.[\w.]+)", str(error)):
-            message = (
-                f"state dict {path!r} holds an object of {wanted[1]}, which would have to run "
-                "code of the file; save torch.save(model.state_dict(), FILE) where you trust it"
-            )
-            raise UsageError(message) from None
-        raise UsageError(_unreadable(path, error)) from None
-    except (RuntimeError, ValueError, EOFError, KeyError, OSError, AttributeError) as error:
-        raise UsageError(_unreadable(path, error)) from None
 
 
-def _unreadable(path: str, error: Exception) -> str:
-    reason = one_line(error).split(". ")[0][:120]
+def _refused(path: str, said: str) -> str:
+    """A pickle that wants more than tensors, or none at all."""
+    wanted = _WANTED.search(said)
+    if not wanted:
+        return _unreadable(path, "weights_only=True refuses it")
     return (
-        f"state dict {path!r} is no readable checkpoint ({reason}); it may be damaged, or no file "
-        "of torch.save or safetensors"
+        f"state dict {path!r} holds an object of {wanted[1]}, which would have to run code of the "
+        "file; save torch.save(model.state_dict(), FILE) where you trust it"
+    )
+
+
+def _unreadable(path: str, reason: str) -> str:
+    return (
+        f"state dict {path!r} is no readable checkpoint ({reason[:120]}); it may be damaged, or no "
+        "file of torch.save or safetensors"
     )
 
 

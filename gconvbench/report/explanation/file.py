@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gconvbench.report.comparison.words import clean
 from gconvbench.report.console import aligned
 from gconvbench.report.explanation.network import difference_text, exact_word, sees_text
 from gconvbench.report.explanation.text import wrapped
-from gconvbench.report.explanation.words import shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["file_lines"]
 
-_HEAD = ("weight", "shape", "groups", "inputs", "differ by", "integers", "sees")
-_LONGEST_NAME = 24
+_HEAD = ("weight", "shape", "groups", "differs", "exact", "sees")
+_LONGEST_NAME = 22
 _MARKS = {"first": "a", "previous": "b", "branch": "c", "given": "", "impossible": "e"}
 _MEANINGS = {
     "first": "nothing precedes it: one group is assumed",
@@ -25,6 +25,10 @@ _MEANINGS = {
     "branch": "assumed: a branch, which takes the channels that entered its block",
     "impossible": "what precedes it does not fit its shape: one group is assumed",
 }
+_COLUMNS = (
+    "differs: native from splitting, at most; exact: whether both are the exact result on integers"
+)
+_SHOWN = 5
 _UNKNOWN = (
     "A weight (K, C/g, R, S) does not tell g. Nor does a file tell the input's size, stride, "
     "padding or dilation (8x8 pixels or the window are used here), nor whether a convolution is "
@@ -38,7 +42,7 @@ def file_lines(found: FileExplanation) -> list[str]:
     return [
         *wrapped(_start(found, grouped)),
         "",
-        *(f"  {line}" for line in aligned([_HEAD, *map(_row, found.layers)], right=(3, 4))),
+        *(f"  {line}" for line in aligned([_HEAD, *map(_row, found.layers)], right=(3,))),
         *_legend(found.layers),
         "",
         *(line for one in _worth_a_word(found.layers) for line in _reasons(one)),
@@ -49,8 +53,10 @@ def file_lines(found: FileExplanation) -> list[str]:
 def _start(found: FileExplanation, grouped: Sequence[FileLayer]) -> str:
     where = f" under {found.nested!r}" if found.nested else ""
     ignored = f", {found.ignored} other entries ignored" if found.ignored else ""
+    form = "safetensors, which sorts by name, so that what precedes a layer is a guess"
+    form = form if found.form == "safetensors" else found.form
     start = (
-        f"{found.path} ({found.form}): {found.tensors} tensors{where}{ignored}; "
+        f"{found.path} ({form}): {found.tensors} tensors{where}{ignored}; "
         f"{len(found.layers)} convolutions, {len(grouped)} of them grouped as far as one can tell."
     )
     seen = [one for one in grouped if one.explanation is not None]
@@ -61,14 +67,18 @@ def _row(one: FileLayer) -> tuple[str, ...]:
     assumed, seen = one.assumed, one.explanation
     mark = _MARKS[assumed.kind]
     return (
-        _shortened(one.name.removesuffix(".weight")),
-        shape_text(one.shape),
+        _shortened(_name(one)),
+        "x".join(map(str, one.shape)),
         f"{assumed.groups} {mark}".rstrip(),
-        str(one.shape[1] * assumed.groups),
         difference_text(seen.equality) if seen else "",
         exact_word(seen.equality) if seen else "",
         sees_text(seen) if seen else "",
     )
+
+
+def _name(one: FileLayer) -> str:
+    """As a person calls it; a file's own names may hold anything."""
+    return clean(one.name.removesuffix(".weight"))
 
 
 def _shortened(name: str) -> str:
@@ -83,7 +93,9 @@ def _legend(layers: Sequence[FileLayer]) -> Iterator[str]:
     kinds = {one.assumed.kind for one in layers}
     for kind, meaning in _MEANINGS.items():
         if kind in kinds:
-            yield from wrapped(f"{_MARKS[kind]}  {meaning}", "  ")
+            yield from wrapped(f"{_MARKS[kind]}  {meaning}", "  ", "   ")
+    if any(one.explanation for one in layers):
+        yield from wrapped(_COLUMNS, "  ", "   ")
 
 
 def _worth_a_word(layers: Sequence[FileLayer]) -> list[FileLayer]:
@@ -92,11 +104,13 @@ def _worth_a_word(layers: Sequence[FileLayer]) -> list[FileLayer]:
 
 
 def _reasons(one: FileLayer) -> list[str]:
-    per_group = one.shape[1]
-    others = [g for g in one.assumed.possible if g != one.assumed.groups]
-    shown = ", ".join(f"{g} ({g * per_group} inputs)" for g in others[:4])
-    more = ", ..." if len(others) > 4 else ""  # noqa: PLR2004 (as many as are shown)
-    else_ = "" if one.assumed.kind == "given" or not shown else f"; else groups {shown}{more}"
+    assumed, per_group = one.assumed, one.shape[1]
+    others = [g for g in assumed.possible if g != assumed.groups]
+    shown = ", ".join(map(str, others[:_SHOWN])) + (", ..." if len(others) > _SHOWN else "")
+    fact = "given" if assumed.kind == "given" else f"assumed, as {assumed.why}"
+    each = f"{per_group} input{'s' if per_group > 1 else ''} a group"
+    rest = f"; else {shown}, with {each}" if shown else ""
+    rest = "" if assumed.kind == "given" else rest
     note = f"; not computed: {one.note}" if one.note else ""
-    text = f"{one.name}: groups {one.assumed.groups}, {one.assumed.why}{else_}{note}"
-    return wrapped(text, "  ")
+    text = f"{_name(one)}: groups {assumed.groups} {clean(fact)}{rest}{note}"
+    return wrapped(text, "  ", "  ")

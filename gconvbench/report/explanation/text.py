@@ -66,12 +66,16 @@ def origin_line(found: Explanation) -> str:
     return f"on {found.device} ({found.device_name}), torch {found.torch}"
 
 
-def wrapped(text: str, indent: str = "") -> list[str]:
-    """Lines of at most 80 columns; words that are longer stay whole."""
+def wrapped(text: str, indent: str = "", hanging: str = "") -> list[str]:
+    """Lines of at most 80 columns, all but the first `hanging`; longer words stay whole."""
     return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False,
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + hanging,
+        break_long_words=False,
         break_on_hyphens=False,
-    )  # fmt: skip
+    )
 
 
 def _labelled(lines: Iterable[Line]) -> list[str]:
