@@ -108,6 +108,6 @@ def _refuse_other_default_device() -> None:
     if device.type != "cpu":
         message = (
             f"the default device of an enclosing `with torch.device(...)` is '{device}'; allowed: "
-            "cpu; leave the block before"
+            "cpu; call it outside of the block"
         )
         raise UsageError(message)

@@ -4,7 +4,7 @@ from gconvbench.accuracy.check import exact_verdicts, output_fault, prove, prove
 from gconvbench.accuracy.integers import integer_checks
 from gconvbench.accuracy.limit import Rows, error_limit, result_limit
 from gconvbench.accuracy.proof import Proof
-from gconvbench.accuracy.reference import reference_results
+from gconvbench.accuracy.reference import reference_results, valid_taps
 from gconvbench.accuracy.stale import prepared_operands
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "prove_again",
     "reference_results",
     "result_limit",
+    "valid_taps",
 ]

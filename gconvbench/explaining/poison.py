@@ -1,17 +1,21 @@
 """Which outputs does each input channel reach? One channel at a time is NaN, and one looks.
 
-NaN spreads through every product and sum, whatever it is multiplied with, so an output that turns
-NaN depends on that channel and one that stays finite does not (measured, not deduced).
+NaN spreads through every product and sum, whatever it is multiplied with, so an output that stays
+finite does not depend on that channel. One that turns NaN does, or its kernel multiplies the
+channel by zero, as some do that compute several channels at once: where NaN reaches other outputs
+than the definition says, it is asked again with a one among zeros, which such products do not pass.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING
 
 import torch
 from msgspec.structs import replace
 
+from gconvbench.accuracy import valid_taps
 from gconvbench.cases import case_id, flops
 from gconvbench.operands import normal_operands
 from gconvbench.records import Connections, ranges_text
@@ -22,9 +26,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gconvbench.cases import Case
-    from gconvbench.implementations import Implementation
+    from gconvbench.implementations import Implementation, Operands
 
-__all__ = ["connections_of", "reach_matrix", "smallest_probe"]
+__all__ = ["connections_of", "reach_matrix", "smallest_probe", "without_numbers"]
 
 _OWN_SIZE_FLOPS = 1 << 36
 """A launch for each channel may take so many in all: some seconds on one core."""
@@ -59,7 +63,8 @@ def connections_of(
     own = replace(case, direction="fprop", batch=1)
     slower = _SLOWER_HALVES if device == "cpu" and case.dtype in _HALVES else 1
     all_flops = flops(own) * case.in_channels * slower
-    probe = own if all_flops <= _OWN_SIZE_FLOPS else smallest_probe(own)
+    is_own = all_flops <= _OWN_SIZE_FLOPS and valid_taps(own)  # else windows lie on padding
+    probe = own if is_own else smallest_probe(own)
     if (needed := flops(probe) * case.in_channels * slower) > _MOST_FLOPS:
         note = f"to poison {case.in_channels} channels takes {needed:.0e} operations, too many"
         return Connections(rows=(), probe=case_id(probe), is_own_size=probe == own, note=note)
@@ -68,31 +73,53 @@ def connections_of(
     operands = normal_operands(replace(probe, batch=images), seed=seed, device=device)
     if weight is not None:
         operands = replaced(operands, weight=weight)
+    matrix = reach_matrix(operands.x, _forward(implementation, probe, operands))
+    note = "" if matrix is not None else "results are not finite without any poison, either"
+    finite = None
+    if matrix is not None and not torch.equal(matrix, _by_definition(case)):
+        ones = without_numbers(operands)
+        finite = _rows(reach_matrix(ones.x, _forward(implementation, probe, ones), poison=1.0))
+    return Connections(
+        rows=_rows(matrix),
+        probe=case_id(probe),
+        is_own_size=probe == own,
+        finite=finite,
+        note=note,
+    )
 
+
+def _forward(
+    implementation: Implementation, probe: Case, operands: Operands
+) -> Callable[[Tensor], Tensor]:
     def forward(x: Tensor) -> Tensor:
         layer = replace(probe, batch=len(x))
         given = replaced(operands, x=x, grad_output=operands.grad_output[: len(x)])
         return implementation.launch(layer, given)()[0]
 
-    matrix = reach_matrix(operands.x, forward)
-    note = "" if matrix is not None else "results are not finite without any poison, either"
-    rows = [] if matrix is None else [torch.nonzero(row).flatten().tolist() for row in matrix.T]
-    return Connections(
-        rows=tuple(map(ranges_text, rows)),
-        probe=case_id(probe),
-        is_own_size=probe == own,
-        note=note,
+    return forward
+
+
+def without_numbers(operands: Operands) -> Operands:
+    """Zeros as input, ones as weight: then nothing can cancel, and what is not zero was reached."""
+    return replaced(
+        operands,
+        x=torch.zeros_like(operands.x),
+        weight=torch.ones_like(operands.weight),
+        bias=None if operands.bias is None else torch.zeros_like(operands.bias),
     )
 
 
-def reach_matrix(images: Tensor, forward: Callable[[Tensor], Tensor]) -> Tensor | None:
-    """`(C, K)` booleans: does NaN in this input channel reach that output channel?
+def reach_matrix(
+    images: Tensor, forward: Callable[[Tensor], Tensor], *, poison: float = math.nan
+) -> Tensor | None:
+    """`(C, K)` booleans: does poison in this input channel reach that output channel?
 
     None where outputs are not finite even without poison.
 
     Args:
         images: `(n, C, H, W)`; as many channels are poisoned at a time, each in its own image.
         forward: from `(m, C, H, W)` with m up to n to `(m, K, P, Q)`.
+        poison: NaN, or a number in images of zeros.
     """
     if not torch.isfinite(forward(images)).all():
         return None
@@ -101,9 +128,23 @@ def reach_matrix(images: Tensor, forward: Callable[[Tensor], Tensor]) -> Tensor 
     for first in range(0, channels, len(images)):
         poisoned = images[: channels - first].clone()
         number = torch.arange(len(poisoned), device=images.device)
-        poisoned[number, first + number] = torch.nan
-        found.append(forward(poisoned).isnan().flatten(2).any(dim=2).cpu())
+        poisoned[number, first + number] = poison
+        results = forward(poisoned)
+        marks = results.isnan() if math.isnan(poison) else results != 0
+        found.append(marks.flatten(2).any(dim=2).cpu())
     return torch.cat(found)
+
+
+def _by_definition(case: Case) -> Tensor:
+    """`(C, K)`: a block of each group on the diagonal."""
+    block = torch.ones(case.group_in_channels, case.group_out_channels, dtype=torch.bool)
+    return torch.block_diag(*[block] * case.groups)
+
+
+def _rows(matrix: Tensor | None) -> tuple[str, ...]:
+    if matrix is None:
+        return ()
+    return tuple(ranges_text(torch.nonzero(row).flatten().tolist()) for row in matrix.T)
 
 
 def smallest_probe(case: Case) -> Case:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from msgspec.structs import replace
 
-from gconvbench.explaining.poison import reach_matrix, smallest_probe
+from gconvbench.explaining.poison import reach_matrix, smallest_probe, without_numbers
 from gconvbench.implementations.shuffle import shuffle_order
 from gconvbench.operands import normal_operands
 from gconvbench.records import Span, TwoLayers
@@ -29,7 +29,8 @@ def two_layers_of(
 ) -> TwoLayers | None:
     """Launch the layer and a second one (1x1, as many channels and groups) on the smallest input.
 
-    None where nothing can be seen, since results are not finite anyway.
+    The poison is a one among zeros, and all weights are ones: what is not zero was reached. None
+    where results are not finite.
 
     Args:
         implementation: what to launch for both.
@@ -49,7 +50,10 @@ def two_layers_of(
         bias=False,
     )
     order = shuffle_order(first, torch.device(device))
-    operands = {one: normal_operands(one, seed=seed, device=device) for one in (first, second)}
+    operands = {
+        one: without_numbers(normal_operands(one, seed=seed, device=device))
+        for one in (first, second)
+    }
 
     def layer(one: Case, x: Tensor) -> Tensor:
         mine = operands[one]
@@ -57,8 +61,8 @@ def two_layers_of(
         return implementation.launch(replace(one, batch=len(x)), given)()[0]
 
     x = operands[first].x
-    without = reach_matrix(x, lambda x: layer(second, layer(first, x)))
-    shuffled = reach_matrix(x, lambda x: layer(second, layer(first, x)[:, order]))
+    without = reach_matrix(x, lambda x: layer(second, layer(first, x)), poison=1.0)
+    shuffled = reach_matrix(x, lambda x: layer(second, layer(first, x)[:, order]), poison=1.0)
     if without is None or shuffled is None:
         return None
     return TwoLayers(without=_span(without), shuffled=_span(shuffled))

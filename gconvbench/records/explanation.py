@@ -51,6 +51,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         rows: per output channel the inputs that reached it, as ranges: `0-47`, `0-2,6-8`, or empty.
+        finite: likewise what a one among zeros reached; null unless NaN's reach was not exactly the
+            groups, since NaN shows in what a kernel multiplies by zero, too.
         probe: the id of the case that was launched for it.
         is_own_size: whether that is the layer itself (one image of it), not a smaller input.
         note: why nothing was seen; else empty.
@@ -59,7 +61,13 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     rows: tuple[str, ...]
     probe: str
     is_own_size: bool
+    finite: tuple[str, ...] | None = None
     note: str = ""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The rows as finite numbers reach outputs."""
+        return self.rows if self.finite is None else self.finite
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

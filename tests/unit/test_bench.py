@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import gconvbench
-from gconvbench import engine, notebook
+from gconvbench import arguments, engine
 from gconvbench.cases import Case, case_id
 from gconvbench.errors import InstrumentError, UsageError
 from gconvbench.implementations import BUILT_IN, BUILT_IN_SOURCE, Implementation, Table
@@ -187,11 +187,11 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
 def test_a_module_is_measured_where_it_is_and_a_case_where_there_is_a_card(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(notebook, "default_device", lambda: "cuda")
+    monkeypatch.setattr(arguments, "default_device", lambda: "cuda")
 
-    assert notebook._device(torch.nn.Conv2d(2, 2, 1), None) == "cpu"
-    assert notebook._device(TINY, None) == "cuda"
-    assert notebook._device(TINY, "cpu") == "cpu"
+    assert arguments.meant_device(torch.nn.Conv2d(2, 2, 1), None) == "cpu"
+    assert arguments.meant_device(TINY, None) == "cuda"
+    assert arguments.meant_device(TINY, "cpu") == "cpu"
 
 
 def test_another_default_device_around_it_is_refused(install: Callable[..., None]) -> None:

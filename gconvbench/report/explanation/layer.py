@@ -46,7 +46,7 @@ class LayerExplained:
     @property
     def sees(self) -> list[list[int]]:
         """Per output channel the input channels that reach it; empty where none were seen."""
-        return Seen(self.case, self._explanation.connections.rows).rows
+        return Seen(self.case, self._explanation.connections.numbers).rows
 
     @property
     def answer(self) -> str:

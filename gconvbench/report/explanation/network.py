@@ -86,9 +86,9 @@ def exact_word(equality: Equality | None) -> str:
 def sees_text(found: Explanation) -> str:
     """`48 of 96`; of what is no block diagonal, that it is none."""
     case = parse_case(found.case)
-    if not found.connections.rows:
+    if not found.connections.numbers:
         return "not seen"
-    seen = Seen(case, found.connections.rows)
+    seen = Seen(case, found.connections.numbers)
     text = f"{span_text(seen.per_output)} of {case.in_channels}"
     return text if seen.is_block_diagonal else f"{text}, WRONG"
 

@@ -84,7 +84,7 @@ class Seen:
 
 def is_wrong(explanation: Explanation) -> bool:
     """Whether PyTorch's own convolution was seen to be wrong."""
-    rows, equality = explanation.connections.rows, explanation.equality
+    rows, equality = explanation.connections.numbers, explanation.equality
     if rows and not Seen(parse_case(explanation.case), rows).is_block_diagonal:
         return True
     if equality is None:

@@ -43,9 +43,9 @@ class Line(NamedTuple):
 def headline(found: Explanation) -> str:
     """The answer in a sentence."""
     case = parse_case(found.case)
-    if not found.connections.rows:
+    if not found.connections.numbers:
         return f"What reaches what was not seen: {found.connections.note}."
-    seen = Seen(case, found.connections.rows)
+    seen = Seen(case, found.connections.numbers)
     if not seen.is_block_diagonal:
         return _strange_text(seen, case)
     if case.groups == 1:
@@ -80,7 +80,7 @@ def proof_lines(found: Explanation) -> list[Line]:
     lines += [Line("weight", _weight_text(case)), Line("cost", _cost_text(case))]
     if found.equality is not None:
         lines += [Line("same as", text) for text in _equality_texts(found, case)]
-    if found.connections.rows:
+    if found.connections.numbers:
         lines.append(Line("who sees", _poison_text(found, case)))
     return lines
 
@@ -172,14 +172,15 @@ def _exact_sentence(native: str, split: str) -> str:
 
 
 def _poison_text(found: Explanation, case: Case) -> str:
-    seen = Seen(case, found.connections.rows)
+    seen = Seen(case, found.connections.numbers)
+    poisoned = Seen(case, found.connections.rows)
     where = "at this layer's size"
     if not found.connections.is_own_size:
         probe = parse_case(found.connections.probe)
         where = f"on {probe.height}x{probe.width} pixels (its own size takes too long)"
     start = (
         f"NaN put into one input channel at a time, all {case.in_channels} in turn {where}, turns "
-        f"{span_text(seen.per_input)} of {case.out_channels} outputs NaN"
+        f"{span_text(poisoned.per_input)} of {case.out_channels} outputs NaN"
     )
     if not seen.is_block_diagonal:
         return (
@@ -188,6 +189,12 @@ def _poison_text(found: Explanation, case: Case) -> str:
         )
     if case.groups == 1:
         return f"{start}: each output sees all inputs"
+    if found.connections.finite is not None:
+        return (
+            f"{start}, more than its group's, since the kernel multiplies neighbours by zero and "
+            f"0 x NaN is NaN. A one among zeros reaches {span_text(seen.per_input)}: none is lost, "
+            f"and an output's number depends on its own group's {case.group_in_channels} alone"
+        )
     others = case.in_channels - case.group_in_channels
     return (
         f"{start}: none is lost. An output sees its own group's {case.group_in_channels}; the "

@@ -43,7 +43,7 @@ def layer_lines(found: Explanation, hint: str = "") -> list[str]:
 def short_lines(found: Explanation) -> list[str]:
     """The answer, what it stands on, and the picture."""
     case = parse_case(found.case)
-    rows = Seen(case, found.connections.rows).rows
+    rows = Seen(case, found.connections.numbers).rows
     picture = picture_lines(picture_of(case, rows)) if rows and case.groups > 1 else []
     drawn = ["", *(_INDENT + line for line in picture), ""] if picture else []
     return [
