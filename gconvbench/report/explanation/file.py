@@ -8,6 +8,7 @@ from gconvbench.report.comparison.words import clean
 from gconvbench.report.console import aligned
 from gconvbench.report.explanation.network import difference_text, exact_word, sees_text
 from gconvbench.report.explanation.text import wrapped
+from gconvbench.report.explanation.words import name_text, sides_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["file_lines"]
 
 _HEAD = ("weight", "shape", "groups", "differs", "exact", "sees")
-_LONGEST_NAME = 22
 _MARKS = {"first": "a", "previous": "b", "branch": "c", "given": "", "impossible": "e"}
 _MEANINGS = {
     "first": "nothing precedes it: one group is assumed",
@@ -67,8 +67,8 @@ def _row(one: FileLayer) -> tuple[str, ...]:
     assumed, seen = one.assumed, one.explanation
     mark = _MARKS[assumed.kind]
     return (
-        _shortened(_name(one)),
-        "x".join(map(str, one.shape)),
+        name_text(_name(one)),
+        sides_text(one.shape),
         f"{assumed.groups} {mark}".rstrip(),
         difference_text(seen.equality) if seen else "",
         exact_word(seen.equality) if seen else "",
@@ -79,14 +79,6 @@ def _row(one: FileLayer) -> tuple[str, ...]:
 def _name(one: FileLayer) -> str:
     """As a person calls it; a file's own names may hold anything."""
     return clean(one.name.removesuffix(".weight"))
-
-
-def _shortened(name: str) -> str:
-    """The beginning and the end of a long name."""
-    if len(name) <= _LONGEST_NAME:
-        return name
-    half = (_LONGEST_NAME - 1) // 2
-    return f"{name[:half]}…{name[half - _LONGEST_NAME + 1 :]}"
 
 
 def _legend(layers: Sequence[FileLayer]) -> Iterator[str]:

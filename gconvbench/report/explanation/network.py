@@ -11,7 +11,13 @@ from gconvbench.report import format as fmt
 from gconvbench.report.console import aligned
 from gconvbench.report.explanation.seen import Seen
 from gconvbench.report.explanation.text import wrapped
-from gconvbench.report.explanation.words import against, exact_text, shape_text, span_text
+from gconvbench.report.explanation.words import (
+    against,
+    exact_text,
+    name_text,
+    sides_text,
+    span_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["difference_text", "exact_word", "network_lines", "sees_text"]
 
-_HEAD = ("layer", "count", "weight", "weights", "differ by", "integers", "an output sees")
+_HEAD = ("layer", "count", "weight", "share", "differs", "exact", "an output sees")
 
 
 def network_lines(network: Network, found: Sequence[Explanation]) -> list[str]:
@@ -35,13 +41,13 @@ def network_lines(network: Network, found: Sequence[Explanation]) -> list[str]:
     rows = [_row(one, seen) for one, seen in zip(network.grouped, found, strict=True)]
     table = aligned([_HEAD, *rows], right=(1, 3, 4))
     legend = (
-        "weights: the share that is left, of the work, too; differ by: native from splitting, "
-        "at most; integers: whether both are the exact result"
+        "share: of the weights and the work that is left; differs: native from splitting, at most; "
+        "exact: whether both are the exact result on integers"
     )
     return [
         f"{network.name}: its {_layers(network.grouped)} with groups, one image each",
         *(f"  {line}" for line in table),
-        *wrapped(legend, "  "),
+        *wrapped(legend, "  ", "  "),
         "",
         *_totals(network),
     ]
@@ -54,9 +60,9 @@ def _layers(layers: Sequence[NamedCase]) -> str:
 def _row(one: NamedCase, seen: Explanation) -> tuple[str, ...]:
     case = one.case
     return (
-        one.name,
+        name_text(one.name),
         str(one.count),
-        shape_text(case.weight_shape),
+        sides_text(case.weight_shape),
         f"1/{case.groups}",
         difference_text(seen.equality),
         exact_word(seen.equality),

@@ -19,13 +19,16 @@ __all__ = [
     "exact_text",
     "launched_text",
     "layer_text",
+    "name_text",
     "part_text",
     "shape_text",
+    "sides_text",
     "span_text",
 ]
 
 _ONEDNN = "onednn::"
 _SHOWN = 3
+_LONGEST_NAME = 22
 
 
 def layer_text(case: Case) -> str:
@@ -46,6 +49,19 @@ def layer_text(case: Case) -> str:
 def shape_text(shape: Sequence[int]) -> str:
     """`(192, 48, 3, 3)`."""
     return f"({', '.join(map(str, shape))})"
+
+
+def sides_text(shape: Sequence[int]) -> str:
+    """`192x48x3x3`, for tables."""
+    return "x".join(map(str, shape))
+
+
+def name_text(name: str) -> str:
+    """A layer's name for tables: of a long one the beginning and the end."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    half = (_LONGEST_NAME - 1) // 2
+    return f"{name[:half]}…{name[half - _LONGEST_NAME + 1 :]}"
 
 
 def part_text(groups: int) -> str:
