@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Any, Literal
 from gconvbench.cases import Case, case_id
 from gconvbench.records import (
     Accuracy,
+    Connections,
     Environment,
+    Equality,
+    Explanation,
     Footer,
     Header,
     Job,
+    Launched,
+    Launches,
     Method,
     Plan,
     PlannedCase,
     Record,
+    Span,
     Telemetry,
     TensorAccuracy,
     Timing,
+    TwoLayers,
 )
 from gconvbench.store import Run, RunWriter
 
@@ -141,3 +148,42 @@ def store_run(
     if finished:
         writer.finish()
     return writer.path
+
+
+def make_explanation(case: Case, **changes: Any) -> Explanation:
+    """Of a layer that is what its groups say, as a worker would see it."""
+    per_group, wide = case.group_in_channels, case.group_out_channels
+    ends = [(g * per_group, (g + 1) * per_group - 1) for g in range(case.groups)]
+    rows = [f"{a}-{b}" if a < b else str(a) for a, b in ends for _ in range(wide)]
+    mixed = min(case.groups, wide) * per_group
+    one = Launches(
+        operators=(Launched("aten::mkldnn_convolution", 1),),
+        kernels=(Launched("onednn::convolution(jit:avx2)", 1), Launched("onednn::reorder(a)", 2)),
+    )
+    each = Launches(
+        operators=(Launched("aten::_slow_conv2d_forward", case.groups), Launched("aten::cat", 1)),
+        kernels=(),
+    )
+    grouped: dict[str, Any] = {
+        "split": each,
+        "equality": Equality(
+            largest_difference=2.4e-7,
+            largest_magnitude=3.2,
+            native={"output": "equal"},
+            split={"output": "equal"},
+        ),
+        "two_layers": TwoLayers(
+            without=Span(fewest=per_group, most=per_group),
+            shuffled=Span(fewest=mixed, most=mixed),
+        ),
+    }
+    fields: dict[str, Any] = {
+        "case": case_id(case),
+        "device": "cpu",
+        "device_name": "a processor",
+        "machine": MACHINE,
+        "torch": "2.6.0",
+        "connections": Connections(rows=tuple(rows), probe=case_id(case), is_own_size=True),
+        "native": one,
+    }
+    return Explanation(**(fields | (grouped if case.groups > 1 else {}) | changes))

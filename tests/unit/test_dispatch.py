@@ -16,7 +16,7 @@ from torch.nn.functional import conv2d
 
 from gconvbench.cases import Case
 from gconvbench.device import set_switches
-from gconvbench.dispatch import dispatch_of
+from gconvbench.dispatch import CountedDispatch, counted_dispatch, dispatch_of
 from gconvbench.implementations import load_table
 from gconvbench.operands import normal_operands
 from gconvbench.records import Dispatch, dispatch_text
@@ -199,3 +199,36 @@ def test_a_difference_is_named_where_both_are_known(
     assert dispatch_text(*sides) == (text and f"operators {text}")
     sides = [Dispatch(kernels=tuple(before)), Dispatch(kernels=tuple(after))]
     assert dispatch_text(*sides) == (text and f"kernels {text}")
+
+
+def counted(implementation: str, groups: int = 3) -> CountedDispatch:
+    case = Case(groups=groups, in_channels=12, out_channels=12, height=6, width=6)
+    operands = normal_operands(case, seed=0, device="cpu")
+    launch = load_table().implementations[implementation].launch(case, operands)
+    return counted_dispatch(launch, nothing)
+
+
+def test_operators_that_compute_are_counted_and_no_others() -> None:
+    x = torch.ones(2)
+    found = counted_dispatch(lambda: (x + x, x.view(1, 2).t(), x * x, x + x), nothing)
+    assert found.operators == {"aten::add": 2, "aten::mul": 1}
+    assert found.kernels == {}
+
+
+def test_splitting_is_counted_group_by_group() -> None:
+    split, native = counted("split_concat").operators, counted("native").operators
+    assert split is not None
+    assert native is not None
+    assert sorted(split.values()) == [1, 3]
+    assert split["aten::cat"] == 1
+    assert sum(native.values()) == 1
+
+
+def test_kernels_that_cannot_be_seen_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDNN_VERBOSE", "1")
+    assert counted("native").kernels is None
+
+
+def test_operators_that_cannot_be_seen_are_none() -> None:
+    with torch.autograd.profiler.profile():
+        assert counted("native").operators is None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["file_lines"]
 
 _HEAD = ("weight", "shape", "groups", "differs", "exact", "sees")
+_LONGEST_NAME = 22
 _MARKS = {"first": "a", "previous": "b", "branch": "c", "given": "", "impossible": "e"}
 _MEANINGS = {
     "first": "nothing precedes it: one group is assumed",
@@ -67,7 +68,7 @@ def _row(one: FileLayer) -> tuple[str, ...]:
     assumed, seen = one.assumed, one.explanation
     mark = _MARKS[assumed.kind]
     return (
-        name_text(_name(one)),
+        name_text(_name(one), _LONGEST_NAME),
         sides_text(one.shape),
         f"{assumed.groups} {mark}".rstrip(),
         difference_text(seen.equality) if seen else "",

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["difference_text", "exact_word", "network_lines", "sees_text"]
 
-_HEAD = ("layer", "count", "weight", "share", "differs", "exact", "an output sees")
+_HEAD = ("layer", "count", "weight", "share", "differs", "exact", "sees")
+_LONGEST_NAME = 18
 
 
 def network_lines(network: Network, found: Sequence[Explanation]) -> list[str]:
@@ -60,7 +61,7 @@ def _layers(layers: Sequence[NamedCase]) -> str:
 def _row(one: NamedCase, seen: Explanation) -> tuple[str, ...]:
     case = one.case
     return (
-        name_text(one.name),
+        name_text(one.name, _LONGEST_NAME),
         str(one.count),
         sides_text(case.weight_shape),
         f"1/{case.groups}",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gconvbench.cases import Case
 
@@ -44,7 +45,7 @@ def picture_of(
 
     Args:
         case: the layer.
-        rows: per output channel the inputs that it sees.
+        rows: per output channel the inputs that it sees, in ascending order.
         most_rows: of cells.
         most_columns: of cells.
     """
@@ -52,10 +53,10 @@ def picture_of(
         most_columns = most_rows  # else their borders would be others, and the diagonal be torn
     outputs = _borders(case.out_channels, case.groups, most_rows)
     inputs = _borders(case.in_channels, case.groups, most_columns)
-    seen = [set(row) for row in rows]
     cells = tuple(
-        tuple(_shade(seen[top:bottom], left, right) for left, right in _pairs(inputs))
+        tuple(_shade(kinds, left, right) for left, right in _pairs(inputs))
         for top, bottom in _pairs(outputs)
+        if (kinds := {id(row): row for row in rows[top:bottom]}.values())
     )
     return Picture(cells, outputs, inputs)
 
@@ -90,9 +91,9 @@ def _pairs(borders: Sequence[int]) -> list[tuple[int, int]]:
     return list(itertools.pairwise(borders))
 
 
-def _shade(rows: Sequence[set[int]], left: int, right: int) -> int:
-    inside = set(range(left, right))
-    counts = [len(row & inside) for row in rows]
+def _shade(rows: Iterable[Sequence[int]], left: int, right: int) -> int:
+    """Of ascending rows between two columns."""
+    counts = [bisect_left(row, right) - bisect_left(row, left) for row in rows]
     if not any(counts):
         return NONE
     return ALL if min(counts) == right - left else SOME

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gconvbench.cases import parse_case
-from gconvbench.records import Span, channels_of
+from gconvbench.records import Span, channels_of, ranges_text
 
 if TYPE_CHECKING:
     from gconvbench.cases import Case
@@ -40,9 +41,9 @@ class Seen:
     def columns(self) -> list[int]:
         """Per input channel how many outputs it reaches."""
         reached = [0] * self._case.in_channels
-        for row in self.rows:
-            for channel in row:
-                reached[channel] += 1
+        for text, count in Counter(self._texts).items():
+            for channel in channels_of(text):
+                reached[channel] += count
         return reached
 
     @property
@@ -64,22 +65,34 @@ class Seen:
     @property
     def strange(self) -> int:
         """Outputs that see other inputs than those of their own group, or not all of these."""
-        return sum(row != self._of_group(i) for i, row in enumerate(self.rows))
+        return sum(
+            count for (text, group), count in self._kinds.items() if text != self._of_group(group)
+        )
 
     @property
     def leaking(self) -> int:
         """Outputs that see inputs of another group."""
-        return sum(bool(set(row) - set(self._of_group(i))) for i, row in enumerate(self.rows))
+        return sum(
+            count
+            for (text, group), count in self._kinds.items()
+            if set(channels_of(text)) - set(channels_of(self._of_group(group)))
+        )
 
     @property
     def is_block_diagonal(self) -> bool:
         """Whether it is exactly what the definition says."""
-        return len(self.rows) == self._case.out_channels and not self.strange
+        return len(self._texts) == self._case.out_channels and not self.strange
 
-    def _of_group(self, output: int) -> list[int]:
-        case = self._case
-        first = output // case.group_out_channels * case.group_in_channels
-        return list(range(first, first + case.group_in_channels))
+    @cached_property
+    def _kinds(self) -> Counter[tuple[str, int]]:
+        """How many outputs of which group see which inputs."""
+        wide = self._case.group_out_channels
+        return Counter((text, output // wide) for output, text in enumerate(self._texts))
+
+    def _of_group(self, group: int) -> str:
+        """The inputs of a group, as ranges."""
+        first = group * self._case.group_in_channels
+        return ranges_text(list(range(first, first + self._case.group_in_channels)))
 
 
 def is_wrong(explanation: Explanation) -> bool:

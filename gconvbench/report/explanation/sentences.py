@@ -103,7 +103,7 @@ def use_lines(found: Explanation, hint: str = "") -> list[Line]:
     if found.times is None:
         return [Line("time", hint)] if hint else []
     lines = [Line("time", _time_text(found.times, case))]
-    return [*lines, *([Line("use", found.times.advice)] if found.times.advice else [])]
+    return [*lines, *([Line("advice", found.times.advice)] if found.times.advice else [])]
 
 
 def _inputs(case: Case) -> str:

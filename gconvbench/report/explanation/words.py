@@ -28,7 +28,6 @@ __all__ = [
 
 _ONEDNN = "onednn::"
 _SHOWN = 3
-_LONGEST_NAME = 22
 
 
 def layer_text(case: Case) -> str:
@@ -56,12 +55,12 @@ def sides_text(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def name_text(name: str) -> str:
-    """A layer's name for tables: of a long one the beginning and the end."""
-    if len(name) <= _LONGEST_NAME:
+def name_text(name: str, most: int) -> str:
+    """A layer's name for tables: of one that is longer than `most` the beginning and the end."""
+    if len(name) <= most:
         return name
-    half = (_LONGEST_NAME - 1) // 2
-    return f"{name[:half]}…{name[half - _LONGEST_NAME + 1 :]}"
+    half = (most - 1) // 2
+    return f"{name[:half]}…{name[half - most + 1 :]}"
 
 
 def part_text(groups: int) -> str:
