@@ -56,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         threads: of the CPU.
         seed: of operands and order.
         rounds: of times; None where none are wanted.
+        timeout_s: the most that one timed job may take, in seconds.
         json: documents instead of text.
     """
 
@@ -68,6 +69,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     seed: int = 0
     rounds: int | None = None
+    timeout_s: float = 600.0
     json: bool = False
 
 
@@ -128,8 +130,7 @@ def _explain_cases(asked: Asked, cases: Sequence[NamedCase], device: str) -> Exi
     with WorkerProcess(device, method) as worker:
         for i, one in enumerate(cases):
             seen = worker.explain(case_id(one.case), one.name)
-            if asked.rounds is not None:
-                seen = _with_times(seen, device, method, asked.rounds)
+            seen = _with_times(seen, device, method, asked)
             found.append(seen)
             _show(asked, [seen], ["", *layer_lines(seen, _HINT)] if i else layer_lines(seen, _HINT))
     _show(asked, (), wrapped(origin_line(found[0])))
@@ -146,10 +147,8 @@ def _explain_network(asked: Asked, name: str) -> ExitCode:
             found.append(example)
             _show(asked, [example], [*wrapped(_QUESTION), "", *short_lines(example)])
         layers = [worker.explain(case_id(one.case), one.name) for one in network.grouped]
-        shown = layers[network.grouped.index(network.example)]
-        if asked.rounds is not None:
-            shown = _with_times(shown, device, method, asked.rounds)
-            layers[network.grouped.index(network.example)] = shown
+        at = network.grouped.index(network.example)
+        shown = layers[at] = _with_times(layers[at], device, method, asked)
     named = replace(shown, name=f"{network.name}/{shown.name}")
     hint = f"{_HINT}; gconvbench run --sweep {name} all layers" if network.is_whole else _HINT
     lines = [*layer_lines(named, hint), "", *network_lines(network, layers)]
@@ -159,9 +158,9 @@ def _explain_network(asked: Asked, name: str) -> ExitCode:
 
 
 def _explain_file(asked: Asked, path: Path) -> ExitCode:
-    device = _one_device(asked)
+    device, groups = _one_device(asked), _groups(asked.groups)
     with WorkerProcess(device, _method(asked, device)) as worker:
-        file = worker.explain_file(str(path), _groups(asked.groups))
+        file = worker.explain_file(str(path), groups)
     seen = [one.explanation for one in file.layers if one.explanation is not None]
     lines = file_lines(file)
     _show(asked, file.layers, [*lines, *(wrapped(origin_line(seen[0])) if seen else ())])
@@ -179,11 +178,15 @@ def _groups(texts: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _with_times(seen: Explanation, device: str, method: Method, rounds: int) -> Explanation:
-    case = parse_case(seen.case)
+def _with_times(seen: Explanation, device: str, method: Method, asked: Asked) -> Explanation:
+    """With times, where they were asked for."""
+    if asked.rounds is None:
+        return seen
+    case, rounds = parse_case(seen.case), asked.rounds
     what = f"{case.groups} groups against 1" if case.groups > 1 else "it"
     _note(f"measuring {what} in {rounds} round(s) of fresh processes, some seconds each")
-    return replace(seen, times=grouped_times(case, device, method, rounds=rounds))
+    times = grouped_times(case, device, method, rounds=rounds, timeout_s=asked.timeout_s)
+    return replace(seen, times=times)
 
 
 def _show(asked: Asked, documents: Iterable[object], lines: Iterable[str]) -> None:

@@ -52,6 +52,7 @@ def explain(
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, max=1000, help="Fresh processes with --time.")
     ] = 3,
+    timeout: opt.TimeoutOption = 600.0,
     device: opt.DeviceOption = None,
     threads: opt.ThreadsOption = 1,
     seed: opt.SeedOption = 0,
@@ -76,6 +77,7 @@ def explain(
         threads=threads,
         seed=seed,
         rounds=rounds if time else None,
+        timeout_s=timeout,
         json=json,
     )
     return start(asked)
