@@ -18,9 +18,11 @@ __all__ = [
     "duration",
     "error_text",
     "flops_text",
+    "fraction_text",
     "half_width_text",
     "measured_seconds",
     "memory_text",
+    "number_text",
     "of_limit_text",
     "p_text",
     "ratio_text",
@@ -144,6 +146,16 @@ def p_text(value: float | None) -> str:
     if value is None:
         return ""
     return "<0.0001" if value < 0.0001 else f"{value:.2g}"  # noqa: PLR2004 (no longer read)
+
+
+def fraction_text(value: float) -> str:
+    """`0.501` of something; small ones with two significant digits."""
+    return f"{value:.3f}" if value >= 0.1 else f"{value:.2g}"  # noqa: PLR2004 (two digits at least)
+
+
+def number_text(value: float) -> str:
+    """Three significant digits of a number without unit: `4.94`."""
+    return f"{value:.3g}"
 
 
 def error_text(value: float | None) -> str:

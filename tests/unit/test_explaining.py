@@ -81,7 +81,7 @@ def test_what_takes_too_long_at_its_own_size_is_seen_on_a_smaller_one_and_said(
     assert found.connections.rows == BY_HAND
     assert not found.connections.is_own_size
     assert parse_case(found.connections.probe).input_shape == (1, 6, 3, 3)
-    assert "on 3x3 pixels (its own size takes too long)" in text(found)
+    assert "on 3x3 pixels instead of its own size" in text(found)
 
 
 def test_what_takes_too_long_at_any_size_is_not_seen_and_said(
@@ -112,7 +112,9 @@ def test_a_right_layer_is_called_right() -> None:
 
     assert not is_wrong(found)
     assert "No information is lost: every input channel reaches outputs" in text(found)
-    assert "An output sees its own group's 3; the other 3 it cannot see" in text(found)
+    assert "An output sees its own group's 3 (output 0: 0-2); the other 3 it cannot see" in text(
+        found
+    )
     assert found.equality is not None
     assert found.equality.native == found.equality.split == {"output": "equal"}
     assert found.equality.largest_difference is not None
@@ -145,7 +147,7 @@ def test_a_kernel_that_multiplies_other_groups_by_zero_lets_nan_through_and_noth
     assert found.connections.rows == ("0-5",) * 6
     assert found.connections.finite == BY_HAND
     assert not is_wrong(found)
-    assert "turns 6 of 6 outputs NaN, more than its group's" in text(found)
+    assert "6 of 6 outputs NaN: not exactly its group, since the kernel multiplies" in text(found)
     assert "A one among zeros reaches 3: none is lost" in text(found)
     assert "Each output sees 3 of the 6 inputs" in text(found)
 
@@ -199,7 +201,7 @@ def test_of_an_ordinary_convolution_nothing_is_said_about_groups() -> None:
     found = explain_layer(replace(TWO, groups=1), HERE)
 
     assert (found.equality, found.split, found.two_layers) == (None, None, None)
-    assert "An ordinary convolution, without groups: every output sees all 6 inputs" in text(found)
+    assert "An ordinary convolution, no groups: every output sees all 6 inputs" in text(found)
     for word in ("shuffle", "two devices", "splitting", "██"):
         assert word not in text(found)
 

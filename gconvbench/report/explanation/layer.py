@@ -6,9 +6,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from gconvbench.cases import parse_case
+from gconvbench.report.explanation.further import mixing_lines, use_lines
 from gconvbench.report.explanation.picture_html import picture_svg
 from gconvbench.report.explanation.seen import Seen, is_wrong
-from gconvbench.report.explanation.sentences import headline, lines_of
+from gconvbench.report.explanation.sentences import headline, proof_lines
 from gconvbench.report.explanation.text import layer_lines, origin_line, wrapped
 from gconvbench.report.explanation.words import layer_text
 
@@ -73,7 +74,7 @@ class LayerExplained:
             f'<tr><th scope="row" style="{_CELL};font-weight:normal;opacity:.75;'
             f'white-space:nowrap">{escape(line.label)}</th>'
             f'<td style="{_CELL};max-width:46em">{escape(line.text)}</td></tr>'
-            for line in lines_of(found, self._hint)
+            for line in (*proof_lines(found), *mixing_lines(found), *use_lines(found, self._hint))
         )
         return (
             '<div style="overflow-x:auto;max-width:100%">'

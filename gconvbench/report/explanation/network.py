@@ -77,7 +77,7 @@ def difference_text(equality: Equality | None) -> str:
         return ""
     if equality.largest_difference is None:
         return "not finite"
-    return f"{equality.largest_difference:.1e}" if equality.largest_difference else "0"
+    return fmt.error_text(equality.largest_difference) if equality.largest_difference else "0"
 
 
 def exact_word(equality: Equality | None) -> str:

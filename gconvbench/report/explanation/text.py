@@ -6,16 +6,11 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from gconvbench.cases import parse_case
+from gconvbench.report.explanation.further import mixing_lines, use_lines
 from gconvbench.report.explanation.picture import picture_lines, picture_of
 from gconvbench.report.explanation.seen import Seen
-from gconvbench.report.explanation.sentences import (
-    Line,
-    headline,
-    mixing_lines,
-    proof_lines,
-    use_lines,
-)
-from gconvbench.report.explanation.words import layer_text
+from gconvbench.report.explanation.sentences import headline, proof_lines
+from gconvbench.report.explanation.words import Line, layer_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

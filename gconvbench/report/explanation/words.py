@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gconvbench.report import format as fmt
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from gconvbench.records import Launched, Span
 
 __all__ = [
+    "TWO",
+    "Line",
     "against",
     "bytes_against",
     "exact_text",
+    "inputs_text",
     "launched_text",
     "layer_text",
     "name_text",
@@ -26,8 +29,17 @@ __all__ = [
     "span_text",
 ]
 
+TWO = 2
+"""Groups or devices that are called both."""
 _ONEDNN = "onednn::"
 _SHOWN = 3
+
+
+class Line(NamedTuple):
+    """A short label and the sentence beside it."""
+
+    label: str
+    text: str
 
 
 def layer_text(case: Case) -> str:
@@ -50,6 +62,11 @@ def shape_text(shape: Sequence[int]) -> str:
     return f"({', '.join(map(str, shape))})"
 
 
+def inputs_text(case: Case) -> str:
+    """`96 inputs`."""
+    return f"{case.in_channels} inputs" if case.in_channels > 1 else "1 input"
+
+
 def sides_text(shape: Sequence[int]) -> str:
     """`192x48x3x3`, for tables."""
     return "x".join(map(str, shape))
@@ -65,7 +82,7 @@ def name_text(name: str, most: int) -> str:
 
 def part_text(groups: int) -> str:
     """`half` or `1/32`."""
-    return "half" if groups == 2 else f"1/{groups}"  # noqa: PLR2004 (a half has a name)
+    return "half" if groups == TWO else f"1/{groups}"
 
 
 def span_text(span: Span) -> str:
@@ -75,9 +92,7 @@ def span_text(span: Span) -> str:
 
 def against(value: float, other: float, text: str, other_text: str) -> str:
     """`1.2 MiB against 1.5 MiB (0.800)`."""
-    ratio = value / other
-    digits = f"{ratio:.3f}" if ratio >= 0.1 else f"{ratio:.2g}"  # noqa: PLR2004 (two digits at least)
-    return f"{text} against {other_text} ({digits})"
+    return f"{text} against {other_text} ({fmt.fraction_text(value / other)})"
 
 
 def exact_text(verdicts: Mapping[str, str]) -> str:
