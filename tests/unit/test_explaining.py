@@ -112,8 +112,9 @@ def test_a_right_layer_is_called_right() -> None:
 
     assert not is_wrong(found)
     assert "No information is lost: every input channel reaches outputs" in text(found)
-    assert "An output sees its own group's 3 (output 0: 0-2); the other 3 it cannot see" in text(
-        found
+    assert (
+        "An output sees its own group's 3 (output 0: inputs 0-2); the other 3 it cannot see"
+        in text(found)
     )
     assert found.equality is not None
     assert found.equality.native == found.equality.split == {"output": "equal"}
@@ -201,7 +202,7 @@ def test_of_an_ordinary_convolution_nothing_is_said_about_groups() -> None:
     found = explain_layer(replace(TWO, groups=1), HERE)
 
     assert (found.equality, found.split, found.two_layers) == (None, None, None)
-    assert "An ordinary convolution, no groups: every output sees all 6 inputs" in text(found)
+    assert "An ordinary convolution, without groups: every output sees all 6 inputs" in text(found)
     for word in ("shuffle", "two devices", "splitting", "██"):
         assert word not in text(found)
 

@@ -64,7 +64,8 @@ of the 6 inputs, for half of the weights and half of the work.
               need no rounding, both are bit-equal to the exact result
   who sees    NaN put into one input channel at a time, all 6 in turn at this
               layer's size, turns 2 of 4 outputs NaN: none is lost. An output
-              sees its own group's 3 (output 0: 0-2); the other 3 it cannot see
+              sees its own group's 3 (output 0: inputs 0-2); the other 3 it
+              cannot see
 
               inputs 0 to 5
   outputs     ██████······

@@ -160,6 +160,6 @@ def _poison_text(found: Explanation, case: Case) -> str:
         )
     others = case.in_channels - case.group_in_channels
     return (
-        f"{start}: none is lost. An output sees {own} (output 0: {found.connections.rows[0]}); the "
-        f"other {others} it cannot see"
+        f"{start}: none is lost. An output sees {own} (output 0: inputs "
+        f"{found.connections.rows[0]}); the other {others} it cannot see"
     )
