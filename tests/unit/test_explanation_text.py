@@ -54,8 +54,8 @@ No information is lost: every input channel reaches outputs. Each output sees 3
 of the 6 inputs, for half of the weights and half of the work.
 
   weight      4 filters of 3 x 3 x 3: shape (4, 3, 3, 3), as a state dict shows
-              it, since each filter looks at 6/2 = 3 channels; without groups
-              (4, 6, 3, 3)
+              it, since each filter looks at 6/2 = 3 inputs; without groups (4,
+              6, 3, 3)
   cost        108 parameters against 216 without groups (0.500); 124 kFLOP
               against 249 kFLOP (0.500); at least 22.9 KiB against 23.3 KiB
               (0.982) to read and write

@@ -38,31 +38,29 @@ def headline(found: Explanation) -> str:
     if not seen.is_block_diagonal:
         return _strange_text(seen, case)
     if case.groups == 1:
-        return (
-            f"An ordinary convolution, without groups: every output sees all {inputs_text(case)}."
-        )
+        return f"An ordinary convolution, without groups: every output sees all {inputs_text(case.in_channels)}."
     part = part_text(case.groups)
     return (
         "No information is lost: every input channel reaches outputs. Each output sees "
-        f"{span_text(seen.per_output)} of the {inputs_text(case)}, for {part} of the weights and "
+        f"{span_text(seen.per_output)} of the {inputs_text(case.in_channels)}, for {part} of the weights and "
         f"{part} of the work."
     )
 
 
 def _strange_text(seen: Seen, case: Case) -> str:
-    lost = f"{seen.lost} of {inputs_text(case)} reach no output; " if seen.lost else ""
+    lost = f"{seen.lost} of {inputs_text(case.in_channels)} reach no output; " if seen.lost else ""
     leaks = f"{seen.leaking} outputs see inputs of another group; " if seen.leaking else ""
     start = "Information is lost" if seen.lost else "This is not a grouped convolution"
     return (
         f"{start}: {lost}{leaks}outputs see {span_text(seen.per_output)} of the "
-        f"{inputs_text(case)}, where {case.group_in_channels} is right."
+        f"{inputs_text(case.in_channels)}, where {case.group_in_channels} is right."
     )
 
 
 def proof_lines(found: Explanation) -> list[Line]:
     """Before the picture: what the layer is, costs and equals, and what reaches what."""
     case = parse_case(found.case)
-    lines = [Line("asked for", _asked_text(found.asked))] if found.asked else []
+    lines = [Line("asked for", _asked_text(found.asked, case))] if found.asked else []
     lines += [Line("weight", _weight_text(case)), Line("cost", _cost_text(case))]
     if found.equality is not None:
         lines += [Line("same as", text) for text in _equality_texts(found, case)]
@@ -71,9 +69,9 @@ def proof_lines(found: Explanation) -> list[Line]:
     return lines
 
 
-def _asked_text(asked: str) -> str:
-    operation = parse_case(asked).operation
-    return f"{operation}: its convolution is explained; what a shuffle does is told below"
+def _asked_text(asked: str, case: Case) -> str:
+    shuffle = "; a shuffle under 'two layers'" if case.groups > 1 else ""
+    return f"{parse_case(asked).operation}: its convolution is explained{shuffle}"
 
 
 def _weight_text(case: Case) -> str:
@@ -82,9 +80,10 @@ def _weight_text(case: Case) -> str:
     filters = f"{case.out_channels} filters of {window}: shape {shape}"
     if case.groups == 1:
         return filters
+    channels = inputs_text(case.group_in_channels)
     return (
         f"{filters}, as a state dict shows it, since each filter looks at {case.in_channels}/"
-        f"{case.groups} = {case.group_in_channels} channels; without groups "
+        f"{case.groups} = {channels}; without groups "
         f"{shape_text(_ungrouped(case).weight_shape)}"
     )
 

@@ -62,9 +62,9 @@ def shape_text(shape: Sequence[int]) -> str:
     return f"({', '.join(map(str, shape))})"
 
 
-def inputs_text(case: Case) -> str:
+def inputs_text(count: int) -> str:
     """`96 inputs`."""
-    return f"{case.in_channels} inputs" if case.in_channels > 1 else "1 input"
+    return f"{count} inputs" if count > 1 else "1 input"
 
 
 def sides_text(shape: Sequence[int]) -> str:
