@@ -30,6 +30,7 @@ from gconvbench.report.explanation import (
     network_lines,
     times_plan,
 )
+from gconvbench.report.explanation.network import exact_word
 from gconvbench.workloads.networks import _tabled
 from tests.fakes import make_explanation, make_record, make_records, make_run
 
@@ -95,14 +96,14 @@ computed with the file's own weights.
 
   weight                  shape    groups  differs  exact  sees
   conv1                   6x3x5x5  1 a
-  conv2                   4x3x3x3  2 b     2.4e-07  equal  3 of 6
+  conv2                   4x3x3x3  2 b     2.4e-07  yes    3 of 6
   a.very.lon…layer.�[31m  5x3x1x1  1 e
   a  nothing precedes it: one group is assumed
   b  assumed: as many channels enter as leave the convolution or normalisation
      before
   e  what precedes it does not fit its shape: one group is assumed
   differs: native from splitting, at most; exact: whether both are the exact
-     result on integers
+     result on integers (?: not checked)
 
   conv2: groups 2 assumed, as 6 channels come from conv1; else 1, 4, with 3
     inputs a group
@@ -317,7 +318,7 @@ def test_the_forum_totals_come_from_its_sweep() -> None:
 
     assert "4,868,056 parameters against 5,467,096 with one group everywhere (0.890)" in said
     assert "3.49 GFLOP against 4.85 GFLOP (0.720)" in said
-    assert "conv2 4 192x48x3x3 1/2 2.4e-07 equal 48 of 96" in said
+    assert "conv2 4 192x48x3x3 1/2 2.4e-07 yes 48 of 96" in said
 
 
 @pytest.mark.parametrize("name", sorted(_tabled()))
@@ -351,3 +352,22 @@ def test_the_object_gives_what_it_says_as_data() -> None:
     assert explained.answer.startswith("No information is lost")
     assert explained.times == TIMES
     assert not explained.is_wrong
+
+
+@pytest.mark.parametrize(
+    ("native", "word"),
+    [
+        ("equal", "yes"),
+        ("different", "NO"),
+        ("not checked: too few", "?"),
+        ("equal when rounded: the kernel does not sum integers, as with Winograd", "rounded"),
+    ],
+)
+def test_tables_have_a_word_for_each_verdict_on_integers(native: str, word: str) -> None:
+    equality = Equality(
+        largest_difference=0.0,
+        largest_magnitude=1.0,
+        native={"output": native, "grad_input": "equal"},
+        split={"output": "equal", "grad_input": "equal"},
+    )
+    assert exact_word(equality) == word

@@ -27,7 +27,8 @@ _MEANINGS = {
     "impossible": "what precedes it does not fit its shape: one group is assumed",
 }
 _COLUMNS = (
-    "differs: native from splitting, at most; exact: whether both are the exact result on integers"
+    "differs: native from splitting, at most; exact: whether both are the exact result on integers "
+    "(?: not checked)"
 )
 _SHOWN = 5
 _UNKNOWN = (

@@ -42,7 +42,8 @@ def _two_layers_text(found: Explanation, case: Case) -> str:
     assert two is not None  # noqa: S101 (asked before)
     start = (
         f"a second such layer (1x1, {case.groups} groups) right behind it sees "
-        f"{span_text(two.without)} of the {inputs_text(case.in_channels)}; with a channel shuffle between them"
+        f"{span_text(two.without)} of the {inputs_text(case.in_channels)}; with a channel shuffle "
+        "between them"
     )
     between, needed = case.out_channels, f"{case.groups} x {case.groups} groups"
     is_enough = between >= case.groups**2

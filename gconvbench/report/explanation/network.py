@@ -13,7 +13,6 @@ from gconvbench.report.explanation.seen import Seen
 from gconvbench.report.explanation.text import wrapped
 from gconvbench.report.explanation.words import (
     against,
-    exact_text,
     name_text,
     sides_text,
     span_text,
@@ -43,7 +42,7 @@ def network_lines(network: Network, found: Sequence[Explanation]) -> list[str]:
     table = aligned([_HEAD, *rows], right=(1, 3, 4))
     legend = (
         "share: of the weights and the work that is left; differs: native from splitting, at most; "
-        "exact: whether both are the exact result on integers"
+        "exact: whether both are the exact result on integers (?: not checked)"
     )
     return [
         f"{network.name}: its {_layers(network.grouped)} with groups, one image each",
@@ -81,13 +80,15 @@ def difference_text(equality: Equality | None) -> str:
 
 
 def exact_word(equality: Equality | None) -> str:
-    """One word for both ways."""
+    """`yes` where both ways are bit-equal to what is exact; `?` where that was not checked."""
     if equality is None:
         return ""
-    words = {exact_text(equality.native), exact_text(equality.split)}
-    if len(words) == 1:
-        return next(iter(words)).partition(":")[0]
-    return "different"
+    verdicts = {*equality.native.values(), *equality.split.values()}
+    if "different" in verdicts:
+        return "NO"
+    if any(one.startswith("not checked") for one in verdicts):
+        return "?"
+    return "yes" if verdicts == {"equal"} else "rounded"
 
 
 def sees_text(found: Explanation) -> str:

@@ -37,13 +37,14 @@ def headline(found: Explanation) -> str:
     seen = Seen(case, found.connections.numbers)
     if not seen.is_block_diagonal:
         return _strange_text(seen, case)
+    inputs = inputs_text(case.in_channels)
     if case.groups == 1:
-        return f"An ordinary convolution, without groups: every output sees all {inputs_text(case.in_channels)}."
+        return f"An ordinary convolution, without groups: every output sees all {inputs}."
     part = part_text(case.groups)
     return (
         "No information is lost: every input channel reaches outputs. Each output sees "
-        f"{span_text(seen.per_output)} of the {inputs_text(case.in_channels)}, for {part} of the weights and "
-        f"{part} of the work."
+        f"{span_text(seen.per_output)} of the {inputs}, for {part} of the weights and {part} of "
+        "the work."
     )
 
 
