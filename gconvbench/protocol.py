@@ -128,9 +128,15 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """Reply where the worker cannot serve or explain: one line for the user."""
+    """Reply where the worker cannot serve or explain.
+
+    Attributes:
+        reason: one line for the user.
+        was_tried: whether it failed in the attempt, which is no wrong use.
+    """
 
     reason: str
+    was_tried: bool = False
 
 
 class Support(msgspec.Struct, frozen=True, tag=True):

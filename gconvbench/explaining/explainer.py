@@ -47,8 +47,10 @@ class Explainer:
                     return Explained(self.layer(request))
                 groups = request.groups
                 return FileExplained(explain_file(request.path, groups, self._place))
-        except (UsageError, RuntimeError, MemoryError) as error:
-            return Refused(str(error) if isinstance(error, UsageError) else one_line(error))
+        except UsageError as error:
+            return Refused(str(error))
+        except (RuntimeError, MemoryError) as error:
+            return Refused(f"nothing could be explained: {one_line(error)}", was_tried=True)
 
     def layer(self, request: ExplainLayer) -> Explanation:
         """One layer.

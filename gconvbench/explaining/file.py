@@ -12,6 +12,7 @@ from gconvbench.errors import UsageError
 from gconvbench.explaining.assumptions import Named, assume_groups, convolution_names
 from gconvbench.explaining.checkpoint import read_checkpoint
 from gconvbench.explaining.layer import explain_layer
+from gconvbench.failure import one_line
 from gconvbench.operands import lay_out
 from gconvbench.records import FileExplanation, FileLayer
 
@@ -105,5 +106,8 @@ def _explained(
         return None, str(error)
     if reason := why_device_lacks(case, place.device):
         return None, reason
-    own = lay_out(case, weight.detach(), place.device)
-    return explain_layer(case, place, weight=own, name=name), ""
+    try:
+        own = lay_out(case, weight.detach(), place.device)
+        return explain_layer(case, place, weight=own, name=name), ""
+    except RuntimeError as error:
+        return None, one_line(error)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
     from gconvbench.implementations import Implementation, Operands
 
-__all__ = ["connections_of", "reach_matrix", "smallest_probe", "without_numbers"]
+__all__ = ["IMAGES", "connections_of", "reach_matrix", "smallest_probe", "without_numbers"]
 
 _OWN_SIZE_FLOPS = 1 << 36
 """A launch for each channel may take so many in all: some seconds on one core."""
@@ -37,7 +37,7 @@ _MOST_FLOPS = 1 << 40
 _HALVES = {"float16", "bfloat16"}
 _SLOWER_HALVES = 16
 """How many times slower a CPU without instructions for half types computes them, about."""
-_IMAGES = 64
+IMAGES = 64
 """Channels that are poisoned in one launch of the smallest input, each in an image of its own."""
 
 
@@ -69,7 +69,7 @@ def connections_of(
         note = f"to poison {case.in_channels} channels takes {needed:.0e} operations, too many"
         return Connections(rows=(), probe=case_id(probe), is_own_size=probe == own, note=note)
 
-    images = 1 if probe == own else min(_IMAGES, case.in_channels)
+    images = 1 if probe == own else min(IMAGES, case.in_channels)
     operands = normal_operands(replace(probe, batch=images), seed=seed, device=device)
     if weight is not None:
         operands = replaced(operands, weight=weight)

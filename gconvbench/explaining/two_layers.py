@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from msgspec.structs import replace
 
-from gconvbench.explaining.poison import reach_matrix, smallest_probe, without_numbers
+from gconvbench.explaining.poison import IMAGES, reach_matrix, smallest_probe, without_numbers
 from gconvbench.implementations.shuffle import shuffle_order
 from gconvbench.operands import normal_operands
 from gconvbench.records import Span, TwoLayers
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from gconvbench.implementations import Implementation
 
 __all__ = ["two_layers_of"]
-
-_IMAGES = 64
 
 
 def two_layers_of(
@@ -38,7 +36,7 @@ def two_layers_of(
         seed: of the operands.
         device: where to launch.
     """
-    images = min(_IMAGES, case.in_channels)
+    images = min(IMAGES, case.in_channels)
     first = replace(smallest_probe(case), batch=images)
     second = replace(
         first,

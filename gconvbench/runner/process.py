@@ -160,7 +160,7 @@ class WorkerProcess:
 
         Raises:
             UsageError: it cannot be computed here.
-            NotMeasuredError: the worker died of it, or took too long.
+            NotMeasuredError: it failed, or the worker died of it, or took too long.
         """
         reply = self._explained(ExplainLayer(case, name))
         assert isinstance(reply, Explained)  # noqa: S101
@@ -184,7 +184,7 @@ class WorkerProcess:
             message = f"the worker {error} while explaining; {self._last_words()}"
             raise NotMeasuredError(message) from None
         if isinstance(reply, Refused):
-            raise UsageError(reply.reason)
+            raise (NotMeasuredError if reply.was_tried else UsageError)(reply.reason)
         return reply
 
     def measure_anchors(self, samples: int) -> dict[str, tuple[float, ...]]:

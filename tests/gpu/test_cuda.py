@@ -110,3 +110,17 @@ def test_a_module_is_measured_in_place_where_it_is_and_settings_are_left() -> No
         torch.backends.cudnn.benchmark = False
     assert torch.equal(torch.cuda.get_rng_state(), state)
     assert list(table.frame["cache_mode"]) == ["cold", "hot"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_layer_is_explained_where_it_is(dtype: str) -> None:
+    layer = torch.nn.Conv2d(64, 128, 3, padding=1, groups=4, device="cuda").to(
+        getattr(torch, dtype)
+    )
+    found = gconvbench.explain(layer, input_shape=(2, 64, 14, 14))
+
+    assert not found.is_wrong
+    assert found.sees[0] == list(range(16))
+    assert found.explanation.native.operators
+    assert found.explanation.native.kernels is None
+    assert "kernels of CUDA's libraries are not seen" in " ".join(repr(found).split())

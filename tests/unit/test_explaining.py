@@ -9,12 +9,16 @@ import torch
 from msgspec.structs import replace
 
 from gconvbench.cases import Case, case_id, parse_case
-from gconvbench.explaining import Place, explain_layer, poison
+from gconvbench.errors import UsageError
+from gconvbench.explaining import Explainer, Place, explain_layer, explainer, poison
 from gconvbench.explaining.two_layers import two_layers_of
 from gconvbench.implementations.block_diagonal import BlockDiagonal
 from gconvbench.implementations.native import Native
-from gconvbench.records import Explanation, Span, channels_of, ranges_text
+from gconvbench.protocol import ExplainLayer, Ready, Refused, SetUp
+from gconvbench.records import Environment, Explanation, Span, channels_of, ranges_text
 from gconvbench.report.explanation import LayerExplained, is_wrong
+from gconvbench.settings import preserved_settings
+from tests.fakes import make_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +79,7 @@ def test_what_takes_too_long_at_its_own_size_is_seen_on_a_smaller_one_and_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(poison, "_OWN_SIZE_FLOPS", 1)
-    monkeypatch.setattr(poison, "_IMAGES", 4)  # 6 channels: the second launch has fewer
+    monkeypatch.setattr(poison, "IMAGES", 4)  # 6 channels: the second launch has fewer
     found = explain_layer(replace(TWO, height=40), HERE)
 
     assert found.connections.rows == BY_HAND
@@ -182,6 +186,28 @@ def test_unequal_shares_behind_a_shuffle_are_a_span() -> None:
     assert "it cannot mix all, as 6 channels between them are fewer than 3 x 3" in text(
         explain_layer(case, HERE)
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "was_tried"),
+    [(UsageError("no such thing"), False), (RuntimeError("out of\nluck"), True)],
+)
+def test_what_fails_is_told_from_wrong_use(
+    monkeypatch: pytest.MonkeyPatch, *, error: Exception, was_tried: bool
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(explainer, "explain_layer", fail)
+    environment = Environment(identity={}, under_test={}, soft={})
+    method = make_header().method
+    mine = Explainer(SetUp("cpu", method), Ready(environment, "box", ()))
+    with preserved_settings("cpu"):
+        answer = mine.answer(ExplainLayer(case_id(TWO)))
+
+    assert isinstance(answer, Refused)
+    assert answer.was_tried == was_tried
+    assert "\n" not in answer.reason
 
 
 def test_launches_are_counted_for_native_and_for_splitting() -> None:
