@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["CountedDispatch", "counted_dispatch", "dispatch_of"]
 
 _OPERATOR = re.compile(r"\w+::\w+")
+_WRAPPING = BOOKKEEPING | {
+    f"aten::{name}" for name in ("_to_copy", "clone", "contiguous", "resize_as_", "to")
+}
+"""What only calls others, or nothing."""
+_COPYING = frozenset(f"aten::{name}" for name in ("copy_", "fill_", "zero_"))
+"""What operators call to bring their operands and results into form."""
 _VERBOSE = b"onednn_verbose,"
 _VERBOSE_VARIABLES = ("ONEDNN_VERBOSE", "DNNL_VERBOSE", "MKLDNN_VERBOSE")
 """Whoever sets one of these wants to read oneDNN's lines (oneDNN, "Verbose Mode")."""
@@ -90,11 +96,27 @@ def _is_operator(event: Any) -> bool:  # noqa: ANN401 (the profiler is not typed
 
 
 def _is_innermost(event: Any) -> bool:  # noqa: ANN401
-    return _computes(event) and not any(map(_computes, _below(event)))
+    """Whether it does something itself; copies that it makes for that are its own."""
+    if not _computes(event) or event.name not in _COPYING:
+        return _does_the_work(event)
+    is_last = not any(map(_computes, _below(event)))
+    return is_last and not any(map(_does_the_work, _above(event)))
+
+
+def _does_the_work(event: Any) -> bool:  # noqa: ANN401
+    """Whether no operator below it does, copies aside."""
+    if not _computes(event) or event.name in _COPYING:
+        return False
+    return not any(_computes(one) and one.name not in _COPYING for one in _below(event))
 
 
 def _computes(event: Any) -> bool:  # noqa: ANN401
-    return _is_operator(event) and event.name not in BOOKKEEPING
+    return _is_operator(event) and event.name not in _WRAPPING
+
+
+def _above(event: Any) -> Iterator[Any]:  # noqa: ANN401
+    while (event := event.cpu_parent) is not None:
+        yield event
 
 
 def _below(event: Any) -> Iterator[Any]:  # noqa: ANN401

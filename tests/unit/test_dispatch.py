@@ -232,3 +232,16 @@ def test_kernels_that_cannot_be_seen_are_none(monkeypatch: pytest.MonkeyPatch) -
 def test_operators_that_cannot_be_seen_are_none() -> None:
     with torch.autograd.profiler.profile():
         assert counted("native").operators is None
+
+
+def test_copies_that_an_operator_makes_for_itself_are_not_counted_but_others_are() -> None:
+    x = torch.ones(1, 1, 6, 6)
+    weight = torch.ones(1, 1, 3, 3)
+    with preserved_settings("cpu"):
+        torch.backends.mkldnn.set_flags(_enabled=False)
+        convolved = counted_dispatch(lambda: conv2d(x, weight), nothing).operators
+    assert convolved is not None
+    assert list(convolved.values()) == [1]
+    assert "conv" in next(iter(convolved))
+    copied = counted_dispatch(lambda: (x.clone(), x.double(), x + x), nothing).operators
+    assert copied == {"aten::copy_": 2, "aten::add": 1}

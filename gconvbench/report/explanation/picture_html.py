@@ -37,7 +37,8 @@ def picture_svg(case: Case, rows: Sequence[Sequence[int]], title: str) -> str:
     return (
         f'<svg role="img" aria-label="{escape(title)}" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {case.in_channels} {case.out_channels}" preserveAspectRatio="none" '
-        f'fill="currentColor"><title>{escape(title)}</title>{shapes}</svg>'
+        'shape-rendering="crispEdges" fill="currentColor">'
+        f"<title>{escape(title)}</title>{shapes}</svg>"
     )
 
 
