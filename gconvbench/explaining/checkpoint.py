@@ -55,7 +55,7 @@ class Checkpoint(NamedTuple):
 
 
 def read_checkpoint(path: str) -> Checkpoint:
-    """Read a checkpoint on the CPU; large ones stay on the disk until they are looked at.
+    """Read a checkpoint on the CPU; of `torch.save`'s newer form only what is looked at.
 
     Raises:
         UsageError: the file is missing, damaged, no checkpoint, or wants code to be run.
