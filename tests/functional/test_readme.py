@@ -30,8 +30,21 @@ def test_the_results_of_a_page_are_those_of_stored_runs(gconvbench: Command, pag
             assert part in shown.out
 
 
-def test_what_asv_and_pytest_benchmark_show_is_what_the_page_says(tmp_path: Path) -> None:
+def test_what_explain_says_in_the_readme_it_says_here(gconvbench: Command) -> None:
     text = (ROOT / "README.md").read_text("utf-8")
+    ((arguments, block),) = re.findall(
+        r"```\n\$ gconvbench explain ([^\n]+)\n(.*?)```", text, re.DOTALL
+    )
+    said = gconvbench("explain", *arguments.split())
+    assert said.code == 0, said.err
+    parts = [part for part in re.split(r"^\.\.\.\n", block, flags=re.MULTILINE) if part]
+    assert len(parts) == 3
+    for part in parts:
+        assert part in said.out
+
+
+def test_what_asv_and_pytest_benchmark_show_is_what_the_page_says(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "peers.md").read_text("utf-8")
     (block,) = re.findall(r"```\n(\$ asv show .*?)```", text, re.DOTALL)
     samples = re.findall(r"^\$ ([^\n]+)\n(.*?)(?=^\$ |\Z)", block, re.DOTALL | re.MULTILINE)
     assert [command.split()[0] for command, _ in samples] == ["asv", "pytest-benchmark"]
