@@ -196,6 +196,24 @@ def test_a_link_from_elsewhere_opens_its_case(browser: Browser, grid: Path) -> N
         page.evaluate("location.hash = '#case=nobody none'")
 
 
+def test_a_case_that_is_open_is_led_to_again_and_stays_in_another_light(
+    browser: Browser, grid: Path
+) -> None:
+    with pages.opened(browser, grid, viewport=WIDE, color_scheme="light") as page:
+        link = page.locator("#table tbody a").first
+        for _ in range(2):
+            page.evaluate("scrollTo(0, 0)")
+            link.click()
+            page.locator("#case-plot .main-svg").first.wait_for()
+            assert page.evaluate("document.activeElement.id") == "case"
+            link.focus()
+        page.evaluate("scrollTo(0, 0)")
+        page.locator("#theme").click()
+        assert page.evaluate("scrollY") == 0
+        plot = page.evaluate("document.getElementById('case-plot').layout.paper_bgcolor")
+        assert plot != "#fff"
+
+
 # The plots.
 
 

@@ -61,13 +61,17 @@ function showMachine(number) {
   }
 }
 
-function followLink() {
+function linkedCase() {
+  // The number of the machine and the case that the address names, if any.
   const [, wanted] = location.hash.match(/^#case=(.*)$/) ?? [];
-  if (wanted === undefined) return;
-  const text = decoded(wanted);
+  const text = decoded(wanted ?? "");
   const number = DATA.machines.findIndex((one) => text.startsWith(`${one.slug} `));
   const id = text.slice(DATA.machines[number]?.slug.length + 1);
-  const found = DATA.machines[number]?.cases.find((one) => one.id === id);
+  return [number, DATA.machines[number]?.cases.find((one) => one.id === id)];
+}
+
+function followLink() {
+  const [number, found] = linkedCase();
   if (!found) return;
   if (DATA.machines[number] !== machine) showMachine(number);
   showCase(machine, found);
@@ -86,7 +90,8 @@ function decoded(text) {
 function redraw() {
   byId("theme").textContent = isDark() ? "Light" : "Dark";
   for (const drawPlot of drawn.values()) drawPlot();
-  if (!byId("case").hidden) followLink();
+  const [, found] = linkedCase();
+  if (found && !byId("case").hidden) showCase(machine, found);
 }
 
 byId("theme").addEventListener("click", () => {
@@ -99,6 +104,11 @@ byId("machine")?.addEventListener("change", (event) => {
   showMachine(Number(event.target.value));
 });
 addEventListener("hashchange", followLink);
+addEventListener("click", (event) => {
+  // A link to the case that is open changes no address, and still leads there.
+  const link = event.target.closest?.('a[href^="#case="]');
+  if (link?.getAttribute("href") === location.hash) followLink();
+});
 byId("theme").textContent = isDark() ? "Light" : "Dark";
 showMachine(0);
 followLink();
