@@ -200,7 +200,11 @@ function caseHistory(machine, one) {
   if (!seriesOf(machine, one).length) return [];
   return [
     element("h3", {}, "Over runs"),
-    element("figure", {}, element("div", { class: "plot", id: "case-history-plot", role: "group" })),
+    element(
+      "figure",
+      {},
+      element("div", { class: "plot", id: "case-history-plot", role: "group" }),
+    ),
     ...changeList(seriesOf(machine, one)),
   ];
 }
