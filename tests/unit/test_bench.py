@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import warnings
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,7 @@ from gconvbench.implementations import BUILT_IN, BUILT_IN_SOURCE, Implementation
 from gconvbench.report.bench import BenchTable
 from gconvbench.runner import device_lock
 from tests.fakes import SMALL, make_plan, make_record, make_records, make_run, make_timing
+from tests.markup import Elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -270,31 +270,9 @@ def test_the_text_fits_eighty_columns_and_has_no_colour(monkeypatch: pytest.Monk
     assert "  use split_concat" in text
 
 
-class _Elements(HTMLParser):
-    """All elements with their attributes; fails where tags do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def named(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.found if tag == name]
-
-
 def test_the_html_is_one_accessible_table() -> None:
     html = make_table("a note")._repr_html_()
-    elements = _Elements(html)
+    elements = Elements(html)
 
     assert len(elements.named("table")) == len(elements.named("caption")) == 1
     assert [th["scope"] for th in elements.named("th")] == ["col"] * 8 + ["row"] * 4
@@ -307,7 +285,7 @@ def test_the_html_is_one_accessible_table() -> None:
 def test_the_html_brings_nothing_that_runs_or_is_loaded() -> None:
     html = make_table("<b>")._repr_html_()
 
-    assert {tag for tag, _ in _Elements(html).found} == {
+    assert {tag for tag, _ in Elements(html).found} == {
         "div", "table", "caption", "br", "strong", "thead", "tbody", "tr", "th", "td",
     }  # fmt: skip
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in html

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -14,6 +13,7 @@ from gconvbench.report.explanation.picture import ALL, NONE, SOME, picture_lines
 from gconvbench.report.explanation.picture_html import picture_svg
 from gconvbench.report.explanation.seen import Seen
 from tests.fakes import make_explanation
+from tests.markup import Elements
 
 
 def layer(groups: int, in_channels: int, out_channels: int | None = None) -> Case:
@@ -88,34 +88,9 @@ def test_what_was_seen_is_what_is_drawn() -> None:
     ]
 
 
-class _Elements(HTMLParser):
-    """All elements with their attributes; fails where tags do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def named(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.found if tag == name]
-
-
 def test_the_image_has_a_rectangle_per_run_and_says_what_it_shows() -> None:
     case = layer(2, 4, 2)
-    elements = _Elements(picture_svg(case, rows_of(case), "a <title> & more"))
+    elements = Elements(picture_svg(case, rows_of(case), "a <title> & more"))
     (svg,) = elements.named("svg")
 
     assert svg["role"] == "img"
@@ -133,7 +108,7 @@ def test_the_html_brings_nothing_that_runs_or_is_loaded_and_no_colour_of_its_own
         layer(2, 2), connections=seen, device_name="<script>alert(1)</script>", torch="<b>"
     )
     html = LayerExplained(found, "<i>hint</i>")._repr_html_()
-    elements = _Elements(html)
+    elements = Elements(html)
 
     assert {tag for tag, _ in elements.found} == {
         "div", "table", "caption", "br", "strong", "tbody", "tr", "th", "td", "figure", "svg",
