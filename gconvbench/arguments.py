@@ -52,10 +52,11 @@ def _case(function: str, what: object, input_shape: Sequence[int] | None) -> Cas
             "convolutions are not measured"
         )
         raise UsageError(message)
+    case = parse_case(what) if isinstance(what, str) else what
     if input_shape is not None:
         message = f"input_shape {input_shape!r} is given twice; a case has its own; leave it out"
         raise UsageError(message)
-    return parse_case(what) if isinstance(what, str) else what
+    return case
 
 
 def meant_device(what: object, device: str | None) -> str:

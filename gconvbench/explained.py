@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LayerExplained", "explain"]
 
-_HINT = "time=True measures it here with groups and without"
+_HINT = "time=True measures it here"
 
 
 def explain(  # noqa: PLR0913 (one argument per option of `gconvbench explain`)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "start"]
 
 _FORUM = "forum"
-_HINT = "--time measures it here with groups and without"
+_HINT = "--time measures it here"
 _QUESTION = (
     "Conv2d with groups=2 on one GPU: is half of the information lost, and what does it cost? "
     "First the layer that the question itself tries, then its network's conv2."
@@ -168,11 +168,14 @@ def _explain_file(asked: Asked, path: Path) -> ExitCode:
 
 
 def _groups(texts: Iterable[str]) -> dict[str, int]:
-    found = {}
+    found: dict[str, int] = {}
     for text in texts:
         name, _, number = text.rpartition("=")
         if not name or not number.isascii() or not number.isdecimal() or not int(number):
             message = f"groups {text!r} must be a weight's name and a number: layer1.conv2=32"
+            raise UsageError(message)
+        if name.strip() in found:
+            message = f"groups of {name.strip()!r} are given twice; give them once"
             raise UsageError(message)
         found[name.strip()] = int(number)
     return found

@@ -13,6 +13,7 @@ from gconvbench.errors import ExitCode, NotMeasuredError, UsageError
 from gconvbench.history import collect_series
 from gconvbench.report.gather import gather
 from gconvbench.report.page.render import to_page
+from gconvbench.report.table import state_lines
 from gconvbench.store import find_run, list_runs
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gconvbench.report.gather import Gathered, Machine
 
 __all__ = ["write_report"]
+
+_WARNINGS = 5
 
 
 def write_report(
@@ -49,6 +52,12 @@ def write_report(
         message = f"no stored runs under {str(results / 'runs')!r}; `gconvbench run` makes one"
         raise UsageError(message)
     gathered = gather(paths, named=bool(references))
+    _warn([
+        f"{run.header.run}: {line}"
+        for machine in gathered.machines
+        for run in machine.runs
+        for line in state_lines(run)
+    ])  # fmt: skip
     text = _text(gathered, form)
     target = output or Path("report.html" if form == "html" else "-")
     if str(target) == "-":
@@ -61,6 +70,13 @@ def write_report(
         raise NotMeasuredError(message) from None
     print(f"{target}: {gathered.runs} run(s), {len(text.encode()) / 1e6:.1f} MB", file=sys.stderr)
     return ExitCode.FINE
+
+
+def _warn(lines: Sequence[str]) -> None:
+    """Of runs that are not whole."""
+    more = [f"and {len(lines) - _WARNINGS} such lines more"] if lines[_WARNINGS:] else []
+    for line in [*lines[:_WARNINGS], *more]:
+        print(f"gconvbench: {line}", file=sys.stderr)
 
 
 def _text(gathered: Gathered, form: Literal["html", "markdown"]) -> str:

@@ -20,6 +20,8 @@ __all__ = ["CONVOLUTION_DIMENSIONS", "Named", "assume_groups", "convolution_name
 CONVOLUTION_DIMENSIONS = 4
 _BRANCH = re.compile("downsample|shortcut|skip|proj")
 """Parts of names of layers that look at what entered their block."""
+_TRANSPOSED = re.compile(r"deconv|transpos|(^|\.)up")
+"""Names that transposed convolutions often have."""
 _POSSIBLE = 8
 _NORMALISATION = (".weight", ".running_mean")
 
@@ -121,7 +123,8 @@ def _assumed(one: Named, flow: _Flow, entered: Mapping[str, _Flow], given: int |
     if rest or filters % groups:
         why = f"{comes}, which does not fit {per_group} per group and {filters} outputs"
         return Assumed(groups=1, kind="impossible", why=why, possible=possible)
-    return Assumed(groups=groups, kind=kind, why=comes, possible=possible)
+    doubt = "; by its name it may be transposed" if _TRANSPOSED.search(one.name) else ""
+    return Assumed(groups=groups, kind=kind, why=f"{comes}{doubt}", possible=possible)
 
 
 def _branch_of(name: str) -> str | None:

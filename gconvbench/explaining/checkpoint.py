@@ -10,6 +10,8 @@ import pickle
 import re
 import struct
 import warnings
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,6 +103,7 @@ def _natural(name: str) -> tuple[object, ...]:
 
 
 def _torch(path: str) -> Checkpoint:
+    _refuse_damaged(path)
     loaded = _loaded(path)
     nested, found = _state_dict(loaded)
     if not isinstance(found, Mapping):
@@ -112,6 +115,19 @@ def _torch(path: str) -> Checkpoint:
     tensors = {str(name): one for name, one in found.items() if _is_plain(one)}
     ignored = len(found) - len(tensors)
     return Checkpoint("torch", nested, _without_prefix(tensors), ignored, in_model_order=True)
+
+
+def _refuse_damaged(path: str) -> None:
+    """The checksums that `torch.save` writes, which `torch.load` does not look at."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.testzip()
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error) as error:
+        raise UsageError(_unreadable(path, one_line(error))) from None
+    if member is not None:
+        raise UsageError(_unreadable(path, f"the checksum of {member!r} does not hold"))
 
 
 def _loaded(path: str) -> Any:  # noqa: ANN401 (a file may hold anything)
@@ -175,7 +191,10 @@ def _has_tensors(found: Mapping[Any, Any]) -> bool:
 
 
 def _is_plain(one: object) -> bool:
-    return isinstance(one, Tensor) and one.layout == torch.strided and not one.is_quantized
+    """A tensor with numbers that can be computed with."""
+    if not isinstance(one, Tensor) or one.layout != torch.strided:
+        return False
+    return not one.is_quantized and not one.is_meta
 
 
 def _without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -91,6 +91,7 @@ def _explained(
 ) -> tuple[Explanation | None, str]:
     filters, per_group, *kernel = weight.shape
     rows, columns = kernel
+    is_wide = max(rows, columns) > _PIXELS  # then one output, or the work would know no bounds
     try:
         case = Case(
             groups=assumed.groups,
@@ -99,7 +100,7 @@ def _explained(
             height=max(_PIXELS, rows),
             width=max(_PIXELS, columns),
             kernel_size=(rows, columns),
-            padding=(rows // 2, columns // 2),
+            padding=(0, 0) if is_wide else (rows // 2, columns // 2),
             dtype=dtype,
         )
     except UsageError as error:

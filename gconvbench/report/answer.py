@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gconvbench.report.networks import Network
     from gconvbench.report.summary import CaseSummary
 
-__all__ = ["NetworkAnswer", "answer_networks"]
+__all__ = ["NetworkAnswer", "answer_networks", "answer_of"]
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +41,13 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One network in one direction: as grouped as it was measured, against groups 1 everywhere."""
+    """One network in one direction: as grouped as it was measured, against groups 1 everywhere.
+
+    `title` has its name, the direction, and what else is not as usual.
+    """
 
     network: str
+    title: str
     direction: str
     grouped_layers: tuple[str, ...]
     groups: tuple[int, ...]
@@ -59,16 +63,18 @@ def answer_networks(summaries: Sequence[CaseSummary]) -> list[NetworkAnswer]:
     Expects a complete run. A network some layer of which is there twice in a variant, such as at
     two sizes, has no single total and gets no answer.
     """
-    return [_answer(network) for network in networks_of(summaries) if network.is_varied]
+    return [answer_of(network) for network in networks_of(summaries) if network.is_varied]
 
 
-def _answer(network: Network) -> NetworkAnswer:
+def answer_of(network: Network) -> NetworkAnswer:
+    """With its groups, against one group everywhere."""
     grouped, ungrouped = network.grouped, network.ungrouped
     varied = {name: one for name, one in grouped.items() if one.case.groups > 1}
     native = [row for one in varied.values() for row in one.rows if row.implementation == "native"]
     return NetworkAnswer(
         network=network.name,
-        direction=next(iter(grouped.values())).case.direction,
+        title=network.title,
+        direction=network.case.direction,
         grouped_layers=tuple(varied),
         groups=tuple(sorted({one.case.groups for one in varied.values()})),
         isolated=sum(row.outcome in {"measured", "checked"} for row in native),

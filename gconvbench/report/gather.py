@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_BELIEVABLE_S = (1e-15, 1e9)
+
 __all__ = ["Entry", "Gathered", "Machine", "gather"]
 
 
@@ -41,6 +43,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         slug: its folder's name.
         runs: oldest first.
+        summaries: of the cases of each run, in the same order.
         entries: each case once, of the newest run first.
         elsewhere: how many cases' older measurements are in the history only.
         benchmarks: of other tools, which are no cases; `gconvbench show` has them.
@@ -48,6 +51,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
     slug: str
     runs: tuple[Run, ...]
+    summaries: tuple[tuple[CaseSummary, ...], ...]
     entries: tuple[Entry, ...]
     elsewhere: int
     benchmarks: int
@@ -78,8 +82,8 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 def gather(paths: Sequence[Path], *, named: bool) -> Gathered:
     """Read runs and bring them together.
 
-    A case that several runs of a machine have is shown of the newest that timed it, or where none
-    did of the newest that proved it.
+    A case that several runs of a machine have is shown of the newest that timed it in two ways at
+    the least, else of the newest that timed it, else of the newest that proved it.
 
     Args:
         paths: of runs.
@@ -93,7 +97,7 @@ def gather(paths: Sequence[Path], *, named: bool) -> Gathered:
     by_machine: dict[str, list[Run]] = {}
     for path in dict.fromkeys(paths):
         try:
-            run = load_run(path)
+            run = _believable(load_run(path))
         except UsageError:
             if named:
                 raise
@@ -114,21 +118,40 @@ def gather(paths: Sequence[Path], *, named: bool) -> Gathered:
     return Gathered(machines=tuple(machines), left_out=dict(left_out))
 
 
+def _believable(run: Run) -> Run:
+    """The run, if its times can be ones.
+
+    Raises:
+        UsageError: a sample is shorter than light takes across an atom, or longer than a life.
+    """
+    shortest_s, longest_s = _BELIEVABLE_S
+    for record in run.records:
+        for timing in record.timings:
+            low, high = min(timing.samples_s), max(timing.samples_s)
+            if low < shortest_s or high > longest_s:
+                message = (
+                    f"run {run.header.run} has a sample of {low if low < shortest_s else high:.0e} "
+                    f"s; allowed: {shortest_s:.0e} to {longest_s:.0e} s; measure it again"
+                )
+                raise UsageError(message)
+    return run
+
+
 def _created(run: Run) -> tuple[str, str]:
     return run.header.created, run.header.run
 
 
 def _machine(slug: str, runs: list[Run]) -> Machine:
     ordered = sorted(runs, key=_created)
+    entries = [list(_entries(run)) for run in ordered]
     chosen: dict[str, Entry] = {}
     seen = 0
-    newest_first = ordered[::-1]
-    for run in sorted(newest_first, key=lambda run: run.header.method.check_only):
-        for entry in _entries(run):
+    for of_run in reversed(entries):
+        for entry in of_run:
             seen += 1
             case = entry.summary.planned.case
             before = chosen.get(case)
-            if before is None or (entry.summary.measured and not before.summary.measured):
+            if before is None or _tells(entry) > _tells(before):
                 chosen[case] = entry
     foreign = {
         record.job.case
@@ -139,10 +162,16 @@ def _machine(slug: str, runs: list[Run]) -> Machine:
     return Machine(
         slug=slug,
         runs=tuple(ordered),
+        summaries=tuple(tuple(entry.summary for entry in of_run) for of_run in entries),
         entries=tuple(chosen.values()),
         elsewhere=seen - len(chosen),
         benchmarks=len(foreign),
     )
+
+
+def _tells(entry: Entry) -> int:
+    """How much a run says of a case: which way is faster, or how long one takes, or neither."""
+    return min(2, len(entry.summary.measured))
 
 
 def _entries(run: Run) -> Iterable[Entry]:

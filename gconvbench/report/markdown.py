@@ -34,6 +34,8 @@ _ENTITIES = {
     ">": "&gt;",
     "@": "@&#8203;",  # nobody is called by a reason
 } | {mark: f"&#{ord(mark)};" for mark in "|`*_~[]\\#$"}
+_LINKING = re.compile(r":(?=//)|www(?=\.)", re.IGNORECASE)
+"""What GitHub makes links of by itself."""
 _CODE = re.compile(r"[\w:.,=+/ ()-]+", re.ASCII)
 """Text that means itself between backticks, in a table, too."""
 
@@ -59,7 +61,7 @@ def escaped(text: str, most: int) -> str:
     """Text that means itself in markdown and HTML, of at most so many characters."""
     parts: list[str] = []
     left = most - 1
-    for character in clean(text):
+    for character in _LINKING.sub("\\g<0>\u200b", clean(text)):
         part = _ENTITIES.get(character, character)
         left -= len(part)
         if left < 0:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from operator import attrgetter, methodcaller
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from gconvbench.cases import Case
+from gconvbench.cases import Case, case_if_any
 from gconvbench.report.summary import NATIVE, CaseSummary
 from gconvbench.stats import Estimate, estimate_over_rounds
 
@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gconvbench.report.summary import Row
+    from gconvbench.store import Run
 
-__all__ = ["BEST", "Network", "NetworkTotal", "network_totals", "networks_of", "total_s"]
+__all__ = [
+    "BEST",
+    "Network",
+    "NetworkTotal",
+    "network_totals",
+    "networks_of",
+    "total_s",
+    "whole_networks",
+]
 
 BEST = "best per layer"
-"""What the total with the advised implementation of each layer is called."""
+"""What the total with the fastest implementation of each layer is called."""
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +47,21 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_varied(self) -> bool:
-        """Whether some layer is there with groups and without."""
-        return any(len(variants) > 1 and 1 in variants for variants in self.layers.values())
+        """Whether some layer is there with groups, and every layer without."""
+        several = any(len(variants) > 1 for variants in self.layers.values())
+        return several and all(1 in variants for variants in self.layers.values())
+
+    @property
+    def title(self) -> str:
+        """Its name and direction, and what else is not as usual."""
+        case = self.case
+        words = [self.name, case.direction]
+        words += [case.dtype] if case.dtype != "float32" else []
+        words += [case.math_mode] if case.math_mode != "ieee" else []
+        words += [case.memory_format] if case.memory_format != "contiguous" else []
+        words += [case.operation] if case.operation != "conv" else []
+        words += [f"batch {case.batch}"] if case.batch > 1 else []
+        return ", ".join(words)
 
     @property
     def grouped(self) -> dict[str, CaseSummary]:
@@ -71,6 +93,23 @@ def networks_of(summaries: Iterable[CaseSummary]) -> list[Network]:
             ambiguous.add(key)
         variants[summary.case.groups] = summary
     return [network for key, network in found.items() if key not in ambiguous]
+
+
+def whole_networks(run: Run, summaries: Iterable[CaseSummary]) -> list[Network]:
+    """The networks of a run of which every planned layer was reached.
+
+    Args:
+        run: whose plan it is.
+        summaries: of the cases that it came to.
+    """
+    found = list(summaries)
+    reached = {one.planned.case for one in found}
+    torn = {
+        (planned.name.partition("/")[0], *_variant(case))
+        for planned in run.header.plan.cases
+        if planned.case not in reached and (case := case_if_any(planned.case))
+    }
+    return [one for one in networks_of(found) if (one.name, *_variant(one.case)) not in torn]
 
 
 def _variant(case: Case) -> tuple[object, ...]:
@@ -127,8 +166,12 @@ def network_totals(layers: Sequence[CaseSummary]) -> list[NetworkTotal]:
     names = dict.fromkeys(row.implementation for layer in layers for row in layer.measured)
     found = [_total(name, layers, methodcaller("row_of", name)) for name in names]
     known = sorted((one for one in found if one), key=lambda one: one.time.median_s)
-    best = _total(BEST, layers, attrgetter("advised"))
+    best = _total(BEST, layers, _fastest)
     return [best, *known] if best and known else []
+
+
+def _fastest(layer: CaseSummary) -> Row | None:
+    return layer.measured[0] if layer.measured else None
 
 
 def _total(

@@ -126,7 +126,9 @@ def _runs(machine: Machine) -> str:
     runs = machine.runs[::-1]
     lines = [f"{run.header.run}: {run_line(run)}" for run in runs[:_MOST_RUNS]]
     lines += [f"and {len(runs) - _MOST_RUNS} runs more"] if runs[_MOST_RUNS:] else []
-    lines += [f"{run.header.run}: {line}" for run in runs for line in state_lines(run)]
+    states = [f"{run.header.run}: {line}" for run in runs for line in state_lines(run)]
+    lines += states[:_MOST_RUNS]
+    lines += [f"and {len(states) - _MOST_RUNS} such lines more"] if states[_MOST_RUNS:] else []
     return (
         f"<details><summary>{counted(len(runs), 'run')}</summary>\n\n{listed(lines)}\n\n</details>"
     )

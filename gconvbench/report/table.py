@@ -131,10 +131,8 @@ def _print_answer(answer: NetworkAnswer, console: Console) -> None:
 def answer_title(answer: NetworkAnswer) -> str:
     """Which network in which direction, and what is held against what."""
     groups = "/".join(map(str, answer.groups))
-    return (
-        f"{answer.network}, {answer.direction}: {', '.join(answer.grouped_layers)} with groups "
-        f"{groups} against groups 1 everywhere"
-    )
+    layers = ", ".join(answer.grouped_layers)
+    return f"{answer.title}: {layers} with groups {groups} against groups 1 everywhere"
 
 
 def answer_lines(answer: NetworkAnswer) -> list[str]:
@@ -164,9 +162,13 @@ def answer_lines(answer: NetworkAnswer) -> list[str]:
 
 
 def time_ratio_text(answer: NetworkAnswer) -> str:
-    """`0.892 ± 0.5 % of the time` with native everywhere; empty where that was not measured."""
-    ratio = _ratio_text(answer.grouped.native_s, answer.ungrouped.native_s)
-    return f"{ratio.strip(' ()')} of the time, by native" if ratio else ""
+    """`0.892 times the time (± 0.5 %)` with native everywhere; empty where that is not known."""
+    ratio = paired_ratio(answer.grouped.native_s, answer.ungrouped.native_s)
+    if ratio is None:
+        return ""
+    interval = fmt.half_width_text(ratio.half_width)
+    times = f"{fmt.ratio_text(ratio.value, ratio.half_width)} times the time"
+    return f"{times} ({interval})" if interval else times
 
 
 def _ratio_text(a: dict[int, float], b: dict[int, float]) -> str:

@@ -39,7 +39,7 @@ def test_the_forum_network_answers_the_question(gconvbench: Command) -> None:
         "Conv2d(6, 6, 3, padding=1, groups=2, bias=False) on 1x6x24x24, float32",
         "Each output sees 3 of the 6 inputs, for half of the weights and half of the work.",
         "forum/conv2: Conv2d(96, 192, 3, padding=1, groups=2) on 1x96x50x17, float32",
-        "No information is lost: every input channel reaches outputs.",
+        "Nothing is lost to the groups: every input channel reaches outputs.",
         "shape (192, 48, 3, 3), as a state dict shows it",
         "both are bit-equal to the exact result",
         "with a channel shuffle between them all 96",
@@ -64,7 +64,7 @@ def test_a_case_by_its_id_and_layers_by_axes_are_explained(gconvbench: Command) 
 
     assert by_id.code == by_axes.code == 0, by_id.err + by_axes.err
     assert by_id.out.splitlines()[0] in by_axes.out.splitlines()
-    assert by_axes.out.count("No information is lost") == 2
+    assert by_axes.out.count("Nothing is lost to the groups") == 2
     assert by_axes.out.count("An ordinary convolution") == 1
 
 
@@ -198,7 +198,7 @@ if "gconvbench.worker" in sys.orig_argv:
     assert outcome.code == 6, outcome.err
     assert "This is not a grouped convolution: 4 outputs see inputs of another group" in said
     assert "native: different; split: equal" in said
-    assert "No information is lost" not in said
+    assert "Nothing is lost to the groups" not in said
 
 
 def test_help_comes_without_torch(gconvbench: Command) -> None:
@@ -228,6 +228,6 @@ def test_a_notebook_shows_it_with_its_picture(tmp_path: Path) -> None:
     done: Any = execute(source, tmp_path)
 
     (output,) = done.cells[0].outputs
-    assert "No information is lost" in output.data["text/plain"]
+    assert "Nothing is lost to the groups" in output.data["text/plain"]
     assert '<svg role="img"' in output.data["text/html"]
     assert json.dumps(output.data["text/plain"]).isprintable()

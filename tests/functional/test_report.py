@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from gconvbench.cases import Case
+from gconvbench.cases import Case, flops, min_bytes
 from gconvbench.store import load_run
 from tests.fakes import make_plan, make_record, store_run
 from tests.functional import pages
@@ -57,7 +57,8 @@ def page_of(folder: Path, store: Any = None) -> Path:
         store(folder / "results")
     outcome = Command(folder)("report")
     assert outcome.code == 0, outcome.err
-    assert re.fullmatch(r"report.html: \d+ run\(s\), \d+\.\d MB\n", outcome.err)
+    assert re.search(r"^report.html: \d+ run\(s\), \d+\.\d MB\n\Z", outcome.err, re.MULTILINE)
+    assert len(outcome.err.splitlines()) <= 7
     return folder / "report.html"
 
 
@@ -91,9 +92,10 @@ def test_the_answer_comes_first(browser: Browser, grid: Path) -> None:
     with pages.opened(browser, grid, viewport=WIDE) as page:
         said = page.locator("#answer").inner_text()
         assert "In 6 of 12 cases another implementation is clearly faster than native" in said
+        assert "In the other 6 none is clearly faster." in said
         assert "split_concat in 4 (up to 2.0" in said
         assert "block_diagonal in 2 (up to 4.0" in said
-        assert "1 wrong, 1 crashed" in said
+        assert "1 wrong (wrong_one); 1 crashed (dying)" in said
         assert page.locator("main > section").first.get_attribute("id") == "answer"
 
 
@@ -111,8 +113,10 @@ def test_filters_leave_the_cases_that_they_name(browser: Browser, grid: Path) ->
         filters.get_by_label("dtype").select_option("")
         filters.get_by_label("best").select_option("")
         filters.get_by_label("show").select_option("bad")
-        assert "wrong, crashed" in rows(page)[0]
-        filters.get_by_label("show").select_option("all")
+        assert "wrong_one wrong; dying crashed" in rows(page)[0]
+        for state, count in (("clear", 6), ("labelled", 4), ("proved", 0), ("all", 12)):
+            filters.get_by_label("show").select_option(state)
+            assert len(rows(page)) == count, state
         filters.get_by_label("search").fill("net/layer16")
         expect(page.locator("#table tbody tr")).to_have_count(1)
 
@@ -153,7 +157,7 @@ def test_a_link_leads_to_everything_about_a_case(browser: Browser, grid: Path) -
         said = page.locator("#case").inner_text()
         for text in (
             "wrong: sums wrongly", "crashed: signal 11", "drifting", "1x1 kernels only",
-            "onednn::convolution(jit)", "aten::convolution", "isolated", "10 %", "4.0e-07",
+            "onednn::convolution(jit)", "aten::convolution", "one group", "10 %", "4.0e-07",
             "gconvbench run --case g1mb1ic4ih8iw8oc4",
         ):  # fmt: skip
             assert text in page.locator("#case").evaluate("one => one.textContent"), said
@@ -194,6 +198,7 @@ def test_a_link_from_elsewhere_opens_its_case(browser: Browser, grid: Path) -> N
         page.locator("#case").wait_for()
         page.evaluate("location.hash = '#case=%E0%A4%A'")  # no text at all
         page.evaluate("location.hash = '#case=nobody none'")
+        expect(page.locator("#case")).to_contain_text("No such case")
 
 
 def test_a_case_that_is_open_is_led_to_again_and_stays_in_another_light(
@@ -202,16 +207,41 @@ def test_a_case_that_is_open_is_led_to_again_and_stays_in_another_light(
     with pages.opened(browser, grid, viewport=WIDE, color_scheme="light") as page:
         link = page.locator("#table tbody a").first
         for _ in range(2):
-            page.evaluate("scrollTo(0, 0)")
             link.click()
             page.locator("#case-plot .main-svg").first.wait_for()
-            assert page.evaluate("document.activeElement.id") == "case"
+            expect(page.locator("#case")).to_be_focused()
             link.focus()
-        page.evaluate("scrollTo(0, 0)")
+        page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
         page.locator("#theme").click()
-        assert page.evaluate("scrollY") == 0
+        expect(page.locator("#theme")).to_have_text("Light")
+        assert page.evaluate("scrollY") < 300  # the case stands far below
         plot = page.evaluate("document.getElementById('case-plot').layout.paper_bgcolor")
         assert plot != "#fff"
+
+
+def test_another_machine_closes_the_case_and_sorts_by_width_of_intervals(
+    browser: Browser, committed: Path
+) -> None:
+    with pages.opened(browser, committed, viewport=WIDE) as page:
+        page.locator("#table tbody a").first.click()
+        page.locator("#case").wait_for()
+        page.get_by_label("search").fill("forum")
+        page.locator("#machine").select_option("1")
+        expect(page.locator("#case")).to_be_hidden()
+        page.wait_for_timeout(300)  # longer than a search waits
+        assert page.get_by_label("search").input_value() == ""
+        slug = page.locator("#machine option:checked").inner_text()
+        assert slug in str(page.locator("#table tbody a").first.get_attribute("href"))
+        page.get_by_role("button", name="95 %").click()
+        shown = page.locator("#table tbody td:nth-child(6)").all_inner_texts()
+        widths = [_width(text) for text in shown if text]
+        assert widths == sorted(widths)
+        assert len(widths) > 3
+
+
+def _width(text: str) -> float:
+    sign, number = text.split()[:2]
+    return float(number) / 100 if sign == "±" else float(number) - 1
 
 
 # The plots.
@@ -250,6 +280,15 @@ def test_every_timed_case_is_on_the_roofline_and_no_ceiling_is_invented(
         show(page, "roofline")
         points = [one for one in traces(page, "roofline-plot") if one["mode"] == "markers"]
         assert sum(len(one["x"]) for one in points) == 12
+        native = next(one for one in points if one["name"] == "native")
+        wide = Case(in_channels=16, out_channels=16, height=8, width=8, padding=(1, 1))
+        assert flops(wide) / min_bytes(wide) in [pytest.approx(x) for x in native["x"]]
+        place = [x == pytest.approx(flops(wide) / min_bytes(wide)) for x in native["x"]].index(True)
+        assert native["y"][place] == pytest.approx(flops(wide) / 16e-5, rel=0.02)
+        line = next(one for one in traces(page, "roofline-plot") if "float32" in one["name"])
+        highest = data_of(grid)["machines"][0]["highest"]["float32"]
+        assert line["y"][1:] == [highest["flops_per_s"]] * 2
+        assert line["y"][0] / line["x"][0] == pytest.approx(highest["bytes_per_s"])
         assert "absent, none was measured" in page.locator("#roofline-caption").inner_text()
         page.locator("#roofline-controls").get_by_label("dtype").select_option("bfloat16")
         points = [one for one in traces(page, "roofline-plot") if one["mode"] == "markers"]
@@ -272,7 +311,7 @@ def test_errors_stand_over_their_reduction_length_below_the_limit(
 def test_a_networks_total_is_the_sum_of_count_times_time(browser: Browser, grid: Path) -> None:
     with pages.opened(browser, grid, viewport=WIDE) as page:
         show(page, "networks")
-        own, others = traces(page, "networks-plot")
+        own, others, _ = traces(page, "networks-plot")
         totals = dict(zip(own["y"], map(sum, zip(own["x"], others["x"], strict=True)), strict=True))
         assert totals["native"] == pytest.approx(2 * (4e-5 + 16e-5), rel=0.02)
         assert totals["best per layer"] == pytest.approx(2 * (1e-5 + 16e-5), rel=0.02)
@@ -287,7 +326,12 @@ def test_history_shows_intervals_and_marks_a_change_with_commit_and_version(
         found = {one["name"]: one for one in traces(page, "history-plot")}
         split = found["split_concat hot"]
         assert len(split["y"]) == 40
-        assert all(one > 0 for one in split["error_y"]["array"])
+        above, below = split["error_y"]["array"][30], split["error_y"]["arrayminus"][30]
+        # Of an interval on the log scale both ends are as many times the middle.
+        assert (split["y"][30] + above) * (split["y"][30] - below) == pytest.approx(
+            split["y"][30] ** 2
+        )
+        assert above > below > 0
         assert split["y"][30] / split["y"][10] == pytest.approx(1.1, abs=0.03)
         notes = page.evaluate("document.getElementById('history-plot').layout.annotations")
         assert [one["text"] for one in notes] == [f"{commit_of(24)[:7]} torch 2.14.0"]

@@ -26,7 +26,7 @@ def test_a_module_is_explained_with_its_input() -> None:
     )  # fmt: skip
     assert found.sees == [[0, 1, 2], [0, 1, 2], [3, 4, 5], [3, 4, 5]]
     assert not found.is_wrong
-    assert "No information is lost" in repr(found)
+    assert "Nothing is lost to the groups" in repr(found)
     assert "time=True measures it" in repr(found)
     assert "<svg" in found._repr_html_()
 

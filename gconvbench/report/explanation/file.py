@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gconvbench.report.comparison.words import clean
+from gconvbench.report.comparison.words import clean, counted
 from gconvbench.report.console import aligned
 from gconvbench.report.explanation.network import difference_text, exact_word, sees_text
 from gconvbench.report.explanation.text import wrapped
@@ -58,8 +58,9 @@ def _start(found: FileExplanation, grouped: Sequence[FileLayer]) -> str:
     form = "safetensors, which sorts by name, so that what precedes a layer is a guess"
     form = form if found.form == "safetensors" else found.form
     start = (
-        f"{found.path} ({form}): {found.tensors} tensors{where}{ignored}; "
-        f"{len(found.layers)} convolutions, {len(grouped)} of them grouped as far as one can tell."
+        f"{found.path} ({form}): {counted(found.tensors, 'tensor')}{where}{ignored}; "
+        f"{counted(len(found.layers), 'convolution')}, {len(grouped)} of them grouped as far as "
+        "one can tell."
     )
     seen = [one for one in grouped if one.explanation is not None]
     return f"{start} What follows was computed with the file's own weights." if seen else start

@@ -32,7 +32,8 @@ def use_lines(found: Explanation, hint: str = "") -> list[Line]:
     """Times and advice, where they were asked for."""
     case = parse_case(found.case)
     if found.times is None:
-        return [Line("time", hint)] if hint else []
+        also = ", with groups and without" if case.groups > 1 else ""
+        return [Line("time", hint.replace(" it here", f" it here{also}"))] if hint else []
     lines = [Line("time", _time_text(found.times, case))]
     return [*lines, *([Line("advice", found.times.advice)] if found.times.advice else [])]
 
@@ -41,7 +42,7 @@ def _two_layers_text(found: Explanation, case: Case) -> str:
     two = found.two_layers
     assert two is not None  # noqa: S101 (asked before)
     start = (
-        f"a second such layer (1x1, {case.groups} groups) right behind it sees "
+        f"a second layer (1x1, {case.groups} groups) right behind it sees "
         f"{span_text(two.without)} of the {inputs_text(case.in_channels)}; with a channel shuffle "
         "between them"
     )
@@ -99,8 +100,8 @@ def _devices_text(case: Case) -> str:
     share = "a group each" if case.groups == TWO else f"{case.groups - second} and {second} groups"
     return (
         f"not needed. With {share} the second would be sent {fmt.bytes_text(sent)} of the input "
-        f"and send back {fmt.bytes_text(returned)} of the output, for the same result; AlexNet did "
-        "so in 2012, as one card's 3 GB of memory were too few"
+        f"and send back {fmt.bytes_text(returned)} of the output in each forward pass, for the "
+        "same result; AlexNet did so in 2012, as the 3 GB of one card were too little"
     )
 
 
@@ -110,13 +111,23 @@ def _time_text(times: LayerTimes, case: Case) -> str:
     grouped = fmt.measured_seconds(times.grouped_s, times.grouped_half_width)
     whole = fmt.measured_seconds(times.ungrouped_s, times.ungrouped_half_width)
     if case.groups == 1:
-        return f"native takes {grouped} a launch, in {times.rounds} rounds of fresh processes"
-    ratio = ""
+        return f"native takes {grouped} a launch, in {times.rounds} round(s) of fresh processes"
+    ratio, verdict = "", ""
     if times.ratio is not None:
         interval = fmt.half_width_text(times.ratio_half_width)
         ratio = f", {fmt.ratio_text(times.ratio, times.ratio_half_width)} times"
         ratio += f" ({interval}, 95 %)" if interval else ""
+        verdict = _verdict(times.ratio, times.ratio_half_width)
     return (
         f"native takes {grouped} with {case.groups} groups against {whole} with 1{ratio}, in "
-        f"{times.rounds} round(s) of fresh processes"
+        f"{times.rounds} round(s) of fresh processes{verdict}"
     )
+
+
+def _verdict(ratio: float, half_width: float | None) -> str:
+    """Whether the groups pay here, as far as the interval tells."""
+    if half_width is None:
+        return ""
+    if abs(math.log(ratio)) <= half_width:
+        return ": no clear difference"
+    return ": here the groups save time" if ratio < 1 else ": here the groups cost time"

@@ -93,5 +93,6 @@ class LayerExplained:
         image = picture_svg(case, self.sees, f"{below}: {self.answer}")
         return (
             f'<figure style="margin:.5em .7em">{image}'
-            f'<figcaption style="opacity:.75">{escape(below)} (across)</figcaption></figure>'
+            f'<figcaption style="opacity:.75">{escape(below)} (across): dark where it sees, '
+            "half where it sees some, pale where it does not</figcaption></figure>"
         )

@@ -10,7 +10,7 @@ from gconvbench.cases import flops, parameters, parse_case
 from gconvbench.report import format as fmt
 from gconvbench.report.console import aligned
 from gconvbench.report.explanation.seen import Seen
-from gconvbench.report.explanation.text import wrapped
+from gconvbench.report.explanation.text import WIDTH, wrapped
 from gconvbench.report.explanation.words import (
     against,
     name_text,
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["difference_text", "exact_word", "network_lines", "sees_text"]
 
 _HEAD = ("layer", "count", "weight", "share", "differs", "exact", "sees")
-_LONGEST_NAME = 18
+_SHORTEST_NAME = 18
+"""Of what is told of a name, even where lines get longer than they should."""
 
 
 def network_lines(network: Network, found: Sequence[Explanation]) -> list[str]:
@@ -39,7 +40,7 @@ def network_lines(network: Network, found: Sequence[Explanation]) -> list[str]:
         found: what was seen of its grouped layers, in their order.
     """
     rows = [_row(one, seen) for one, seen in zip(network.grouped, found, strict=True)]
-    table = aligned([_HEAD, *rows], right=(1, 3, 4))
+    table = aligned(_fitting([_HEAD, *rows]), right=(1, 3, 4))
     legend = (
         "share: of the weights and the work that is left; differs: native from splitting, at most; "
         "exact: whether both are the exact result on integers (?: not checked)"
@@ -53,6 +54,13 @@ def network_lines(network: Network, found: Sequence[Explanation]) -> list[str]:
     ]
 
 
+def _fitting(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Names as long as the other columns leave room for."""
+    others = [max(map(len, column)) for column in zip(*rows, strict=True)][1:]
+    room = WIDTH - 2 - sum(2 + width for width in others)
+    return [(name_text(name, max(room, _SHORTEST_NAME)), *cells) for name, *cells in rows]
+
+
 def _layers(layers: Sequence[NamedCase]) -> str:
     return f"{len(layers)} layers" if len(layers) > 1 else "layer"
 
@@ -60,7 +68,7 @@ def _layers(layers: Sequence[NamedCase]) -> str:
 def _row(one: NamedCase, seen: Explanation) -> tuple[str, ...]:
     case = one.case
     return (
-        name_text(one.name, _LONGEST_NAME),
+        one.name,
         str(one.count),
         sides_text(case.weight_shape),
         f"1/{case.groups}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gconvbench.cases import flops, min_bytes, parameters, parse_case
+from gconvbench.records import channels_of
 from gconvbench.report import format as fmt
 from gconvbench.report.explanation.seen import Seen
 from gconvbench.report.explanation.words import (
@@ -42,10 +43,17 @@ def headline(found: Explanation) -> str:
         return f"An ordinary convolution, without groups: every output sees all {inputs}."
     part = part_text(case.groups)
     return (
-        "No information is lost: every input channel reaches outputs. Each output sees "
+        "Nothing is lost to the groups: every input channel reaches outputs. Each output sees "
         f"{span_text(seen.per_output)} of the {inputs}, for {part} of the weights and {part} of "
-        "the work."
+        f"the work.{_skipping_text(case)}"
     )
+
+
+def _skipping_text(case: Case) -> str:
+    """What a layer passes over for another reason than its groups."""
+    if all(step <= side for step, side in zip(case.stride, case.kernel_size, strict=True)):
+        return ""
+    return " Its stride skips pixels that no window looks at, with groups or without."
 
 
 def _strange_text(seen: Seen, case: Case) -> str:
@@ -78,7 +86,8 @@ def _asked_text(asked: str, case: Case) -> str:
 def _weight_text(case: Case) -> str:
     shape = shape_text(case.weight_shape)
     window = " x ".join(map(str, case.weight_shape[1:]))
-    filters = f"{case.out_channels} filters of {window}: shape {shape}"
+    kind = "depthwise, " if case.groups > 1 and case.group_in_channels == 1 else ""
+    filters = f"{kind}{case.out_channels} filters of {window}: shape {shape}"
     if case.groups == 1:
         return filters
     channels = inputs_text(case.group_in_channels)
@@ -155,11 +164,17 @@ def _poison_text(found: Explanation, case: Case) -> str:
         why = ", since the kernel multiplies neighbours by zero and 0 x NaN is NaN"
         return (
             f"{start}: not exactly its group{why if poisoned.leaking else ''}. A one among zeros "
-            f"reaches {span_text(seen.per_input)}: none is lost, and an output's number depends on "
-            f"{own} alone"
+            f"reaches {span_text(seen.per_input)}: every input reaches some, and an output's "
+            f"number depends on {own} alone"
         )
     others = case.in_channels - case.group_in_channels
     return (
-        f"{start}: none is lost. An output sees {own} (output 0: inputs "
-        f"{found.connections.rows[0]}); the other {others} it cannot see"
+        f"{start}: every input reaches some. An output sees {own} (output 0: "
+        f"{_first_inputs(found)}); the other {others} it cannot see"
     )
+
+
+def _first_inputs(found: Explanation) -> str:
+    """What the first output sees."""
+    text = found.connections.rows[0]
+    return f"inputs {text}" if len(channels_of(text)) > 1 else f"input {text}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gconvbench.cases import flops, min_bytes
 from gconvbench.records import united_dispatch
+from gconvbench.records.dispatch import BOOKKEEPING
 from gconvbench.report import format as fmt
 from gconvbench.report.cells import first_launch_text, memory_text, speedup_text, time_texts
 from gconvbench.report.page.model import PageCase, PageRow, PageTensor, PageTime
@@ -100,7 +101,12 @@ def _unsupported(summary: CaseSummary) -> tuple[tuple[str, str], ...]:
 
 
 def rerun_command(run: Run, summary: CaseSummary) -> str:
-    """The command that measures a case again as its run did, for a shell."""
+    """The command that measures a case again by its run's method, for a shell.
+
+    Empty where another tool measured.
+    """
+    if run.header.origin is not None:
+        return ""
     method = run.header.method
     names = [row.implementation for row in summary.rows if row.outcome != "unsupported"]
     words = ["gconvbench", "run", "--case", summary.planned.case]
@@ -108,6 +114,7 @@ def rerun_command(run: Run, summary: CaseSummary) -> str:
     words += ["--device", run.header.device, "--rounds", str(run.header.plan.rounds)]
     words += ["--threads", str(method.threads)] if method.threads > 1 else []
     words += ["--pin", ",".join(map(str, method.cores))] if method.cores else []
+    words += ["--budget", f"{method.budget_s:g}s"] if method.budget_s is not None else []
     words += ["--seed", str(method.seed)] if method.seed else []
     if method.check_only:
         return shlex.join([*words, "--check-only"])
@@ -129,6 +136,7 @@ def _row(
         detail=row.detail,
         times=tuple(_times(row, records, most_samples)),
         speedup=row.speedup,
+        speedup_half_width=None if row.implementation == NATIVE else row.speedup_half_width,
         speedup_text=speedup_text(row),
         speedup_interval=""
         if row.implementation == NATIVE
@@ -138,7 +146,7 @@ def _row(
         flow=next((record.accuracy.flow for record in records if record.accuracy), ""),
         tensors=tuple(_tensors(records)),
         labels=tuple(labels[label] for label in row.labels),
-        operators=", ".join(dispatch.operators),
+        operators=", ".join(one for one in dispatch.operators if one not in BOOKKEEPING),
         kernels=", ".join(dispatch.kernels),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gconvbench.labels import MEANINGS
 from gconvbench.report import format as fmt
-from gconvbench.report.headline import machine_title
+from gconvbench.report.headline import machine_title, networks_of_machine
 from gconvbench.report.history import (
     change_texts,
     changed_text,
@@ -16,7 +16,7 @@ from gconvbench.report.history import (
     history_notes,
     history_sentence,
 )
-from gconvbench.report.networks import network_totals, networks_of
+from gconvbench.report.networks import network_totals
 from gconvbench.report.page.cases import page_case
 from gconvbench.report.page.model import (
     PageCase,
@@ -34,29 +34,28 @@ from gconvbench.report.ranking import best_row
 from gconvbench.report.table import run_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from gconvbench.history import HistoryRun, Judged, Series
     from gconvbench.report.gather import Machine
-    from gconvbench.report.networks import Network
-    from gconvbench.report.summary import CaseSummary
+    from gconvbench.report.networks import NetworkTotal
     from gconvbench.store import Run
 
-__all__ = ["page_machine"]
+__all__ = ["implementations_of", "page_machine"]
 
 _MOST_SERIES = 2_000
 """In a page; those that changed come first."""
 _FEWEST_VALUES = 2
 
 
-def page_machine(machine: Machine, judged: Judged | None) -> PageMachine:
+def page_machine(machine: Machine, judged: Judged | None, names: Sequence[str]) -> PageMachine:
     """One machine.
 
     Args:
         machine: with its runs and cases.
         judged: its history; None where no run has times.
+        names: of all implementations on the page, in the order of their letters and colours.
     """
-    names = _implementations(machine)
     labels = sorted(
         {label for e in machine.entries for row in e.summary.rows for label in row.labels}
     )
@@ -93,13 +92,17 @@ def page_machine(machine: Machine, judged: Judged | None) -> PageMachine:
     )
 
 
-def _implementations(machine: Machine) -> list[str]:
-    """Those that are best most often first: they get the clearest colours."""
+def implementations_of(machines: Sequence[Machine]) -> list[str]:
+    """Those that are best most often first: they get the clearest colours, on all machines."""
     best = Counter(
-        row.implementation for entry in machine.timed if (row := best_row(entry.summary))
+        row.implementation
+        for machine in machines
+        for entry in machine.timed
+        if (row := best_row(entry.summary))
     )
     names = dict.fromkeys(
         row.implementation
+        for machine in machines
         for entry in machine.entries
         for row in entry.summary.rows
         if row.outcome != "unsupported"
@@ -141,44 +144,38 @@ def _run(run: Run) -> PageRun:
     )
 
 
-def _networks(machine: Machine) -> Iterable[PageNetwork]:
-    """Of each run on its own: sums over rounds are of one run."""
-    by_run: dict[int, list[CaseSummary]] = {}
-    for entry in machine.timed:
-        by_run.setdefault(id(entry.run), []).append(entry.summary)
-    for summaries in by_run.values():
-        for network in networks_of(summaries):
-            yield from _network(network)
+def _networks(machine: Machine) -> list[PageNetwork]:
+    """Each network of the newest run that has all of it."""
+    found: dict[str, PageNetwork] = {}
+    for run, network in networks_of_machine(machine):
+        variants = {"": network.grouped}
+        if network.is_varied:
+            variants = {
+                "with its groups": network.grouped,
+                "groups 1 everywhere": network.ungrouped,
+            }
+        for variant, layers in variants.items():
+            title = ", ".join(filter(None, [network.title, variant]))
+            if title not in found and (totals := network_totals(list(layers.values()))):
+                found[title] = PageNetwork(
+                    title=title,
+                    run=run.header.run,
+                    layers=len(layers),
+                    totals=tuple(map(_page_total, totals)),
+                )
+    return list(found.values())
 
 
-def _network(network: Network) -> Iterable[PageNetwork]:
-    """With groups, and where some layer is there without them, too, everything without."""
-    case = network.case
-    words = [network.name, case.direction, case.dtype, f"batch {case.batch}"]
-    words += [case.math_mode] if case.math_mode != "ieee" else []
-    words += [case.memory_format] if case.memory_format != "contiguous" else []
-    variants = {"": network.grouped}
-    if network.is_varied:
-        variants = {"with its groups": network.grouped, "groups 1 everywhere": network.ungrouped}
-    for variant, layers in variants.items():
-        totals = network_totals(list(layers.values()))
-        if totals:
-            yield PageNetwork(
-                title=", ".join(filter(None, [*words, variant])),
-                layers=len(layers),
-                totals=tuple(
-                    PageTotal(
-                        implementation=one.implementation,
-                        seconds=one.time.median_s,
-                        half_width=one.time.half_width,
-                        text=fmt.measured_seconds(one.time.median_s, one.time.half_width),
-                        interval=fmt.half_width_text(one.time.half_width),
-                        own_seconds=one.own_s,
-                        own_layers=one.own_layers,
-                    )
-                    for one in totals
-                ),
-            )
+def _page_total(one: NetworkTotal) -> PageTotal:
+    return PageTotal(
+        implementation=one.implementation,
+        seconds=one.time.median_s,
+        half_width=one.time.half_width,
+        text=fmt.measured_seconds(one.time.median_s, one.time.half_width),
+        interval=fmt.half_width_text(one.time.half_width),
+        own_seconds=one.own_s,
+        own_layers=one.own_layers,
+    )
 
 
 def _history(judged: Judged | None) -> PageHistory:

@@ -79,6 +79,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         detail: the reason, where it was not measured.
         times: by cache mode.
         speedup: native's time over this one's.
+        speedup_half_width: of its interval on the log scale.
         speedup_text: the same with the digits that its interval bears.
         speedup_interval: its interval.
         first: of preparing and the first launch.
@@ -95,6 +96,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     detail: str
     times: tuple[PageTime, ...]
     speedup: float | None
+    speedup_half_width: float | None
     speedup_text: str
     speedup_interval: str
     first: str
@@ -128,7 +130,7 @@ class PageCase(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         advice: in one line.
         rows: those that are not unsupported.
         unsupported: reason, and the implementations that have it.
-        command: that measures it again.
+        command: that measures it again; empty where another tool did.
     """
 
     id: str
@@ -195,11 +197,13 @@ class PageNetwork(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         title: which, in words.
+        run: of which run.
         layers: how many.
         totals: `best per layer`, then each implementation, shortest first.
     """
 
     title: str
+    run: str
     layers: int
     totals: tuple[PageTotal, ...]
 
@@ -278,7 +282,7 @@ class PageMachine(msgspec.Struct, frozen=True, kw_only=True):
         title: for people.
         runs: oldest first.
         modes: cache modes that were timed.
-        implementations: names, those that are best most often first.
+        implementations: names of all on the page, those that are best most often first.
         labels: each with its meaning.
         cases: of the newest run first.
         networks: totals.

@@ -18,7 +18,7 @@ import msgspec
 from gconvbench.report.comparison.words import counted
 from gconvbench.report.headline import headline, machine_title, network_answers
 from gconvbench.report.notes import facts_of, notes_of
-from gconvbench.report.page.machine import page_machine
+from gconvbench.report.page.machine import implementations_of, page_machine
 from gconvbench.report.page.model import FIELDS, PageData
 from gconvbench.report.table import (
     answer_lines,
@@ -74,7 +74,8 @@ def to_page(
     from markupsafe import Markup  # noqa: PLC0415
     from plotly.offline import get_plotlyjs  # noqa: PLC0415
 
-    machines = tuple(page_machine(one, judged[one.slug]) for one in gathered.machines)
+    names = implementations_of(gathered.machines)
+    machines = tuple(page_machine(one, judged[one.slug], names) for one in gathered.machines)
     data = PageData(machines, FIELDS)
     library, script = get_plotlyjs(), _script()
     policy = _POLICY | {"script-src": f"{_hash(library)} {_hash(script)}"}
@@ -119,6 +120,7 @@ def _static(machine: Machine) -> dict[str, object]:
         "title": machine_title(machine),
         "headline": headline(machine),
         "answers": answers,
+        "state": [f"{run.header.run}: {line}" for run in machine.runs for line in state_lines(run)],
         "benchmarks": machine.benchmarks,
         "elsewhere": machine.elsewhere,
         "notes": notes,
@@ -127,7 +129,6 @@ def _static(machine: Machine) -> dict[str, object]:
             {
                 "name": run.header.run,
                 "line": run_line(run),
-                "state": state_lines(run),
                 "facts": facts_of(run),
             }
             for run in reversed(machine.runs)

@@ -63,7 +63,7 @@ function drawAccuracy(machine, chosen) {
   const bad = points.filter(([, , found]) => found.error === null).length;
   caption(
     "accuracy",
-    `${points.length} results; ${exact} with error 0 and ${bad} without a finite one are not drawn. The limit is a band where it depends on the implementation's declared roundings.`,
+    `${points.length} results; ${exact} with error 0 and ${bad} without a finite one are not drawn. The line is the strictest limit of a length; a dash above it is that of an implementation that rounds more often.`,
   );
   fillTable(
     "accuracy",
@@ -90,29 +90,35 @@ function drawAccuracy(machine, chosen) {
 }
 
 function limitLines(points) {
+  // The lowest limit of a length as a line; where an implementation may round more often, its own.
   const limits = new Map();
   for (const [, , found] of points) {
     const [low, high] = limits.get(found.length) ?? [Infinity, 0];
     limits.set(found.length, [Math.min(low, found.limit), Math.max(high, found.limit)]);
   }
   const lengths = [...limits.keys()].sort((a, b) => a - b);
-  const line = (end, more) => ({
-    type: "scatter",
-    mode: "lines",
-    x: lengths,
-    y: lengths.map((length) => limits.get(length)[end]),
-    line: { color: styled("--ink"), width: 1.5 },
-    hoverinfo: "skip",
-    ...more,
-  });
+  const wider = lengths.filter((length) => limits.get(length)[1] > 1.01 * limits.get(length)[0]);
+  const ink = styled("--ink");
   return [
-    line(0, { name: "limit" }),
-    line(1, {
-      name: "limit, widest",
+    {
+      type: "scatter",
+      mode: "lines",
+      name: "limit",
+      x: lengths,
+      y: lengths.map((length) => limits.get(length)[0]),
+      line: { color: ink, width: 1.5 },
+      hoverinfo: "skip",
+    },
+    {
+      type: "scatter",
+      mode: "text",
+      name: "wider limits",
       showlegend: false,
-      fill: "tonexty",
-      fillcolor: "rgba(128,128,128,.2)",
-      line: { width: 0 },
-    }),
+      x: wider,
+      y: wider.map((length) => limits.get(length)[1]),
+      text: wider.map(() => "–"),
+      textfont: { color: ink },
+      hoverinfo: "skip",
+    },
   ];
 }

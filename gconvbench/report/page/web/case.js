@@ -15,12 +15,23 @@ function showCase(machine, one) {
     ...caseHistory(machine, one),
     ...unsupported(one),
     element("h3", {}, "Measure it again"),
-    element("pre", {}, one.command),
+    one.command
+      ? element("pre", {}, one.command)
+      : element("p", {}, "Another tool measured it; its own command does so again."),
     element("p", {}, element("a", { href: "#cases" }, "Back to the cases")),
   );
   section.hidden = false;
   drawDistribution(machine, one, one.rows.find((row) => row.times.length)?.times[0].mode);
   drawCaseHistory(machine, one);
+}
+
+function showNoCase() {
+  byId("case").replaceChildren(
+    element("h2", { id: "case-title" }, "No such case"),
+    element("p", {}, "This report does not have the case that the address names."),
+    element("p", {}, element("a", { href: "#cases" }, "Back to the cases")),
+  );
+  byId("case").hidden = false;
 }
 
 function timesTable(machine, one) {
@@ -108,7 +119,8 @@ function drawDistribution(machine, one, mode) {
       x,
       y,
       name: `round ${round + 1}`,
-      marker: { color: colourOf(round), size: 3, symbol: symbolOf(round) },
+      // Not an implementation's colour: a shade for each round, and its place.
+      marker: { color: shadeOf(round, most), size: 3, symbol: symbolOf(round) },
       line: { width: 1 },
     });
   }
@@ -124,6 +136,10 @@ function drawDistribution(machine, one, mode) {
     },
     `Distribution of samples of ${rows.length} implementations in ${most} rounds; the table above has the medians`,
   );
+}
+
+function shadeOf(round, most) {
+  return mixed(styled("--ink"), styled("--ground"), 0.85 - (0.5 * round) / Math.max(1, most - 1));
 }
 
 function errors(machine, one) {
@@ -160,7 +176,7 @@ function errors(machine, one) {
             "aria-label": `${found.of_limit} of the limit`,
           }),
           found.exact,
-          row.flow,
+          one.groups > 1 ? row.flow : "one group",
         ]),
       ),
     ),
@@ -176,7 +192,7 @@ function kernels(machine, one) {
     title,
     element(
       "div",
-      { class: "scroll" },
+      { class: "scroll kernels" },
       tableOf(
         [
           ["implementation", false],

@@ -6,6 +6,7 @@ const SWITCHES = [
   ["memory format", "memory_format"],
 ];
 const ANY_SHAPE = "every shape";
+const MOST_SHAPES = 200; // of thousands nobody chooses
 const MARKS = { clear: "", close: "≈", "one round": "?" };
 
 function drawCrossover(machine, chosen) {
@@ -31,7 +32,7 @@ function drawCrossover(machine, chosen) {
   );
   const several =
     chosen.shape === ANY_SHAPE
-      ? " A cell with several shapes shows the implementation that is best in most of them, and its median speedup."
+      ? " A cell with several cases shows the implementation that is best in the most of them, its median speedup over all of them, and in how many it is best."
       : "";
   caption(
     "crossover",
@@ -62,15 +63,16 @@ function drawCrossover(machine, chosen) {
 
 function chooseCases(timed, chosen, redraw) {
   // Shapes with the most cells first; what else can be switched is offered as far as the shape has it.
-  const cellsOf = (shape) =>
-    distinct(
-      timed.filter((one) => one.shape === shape).map((one) => `${one.groups} ${one.per_group}`),
-    ).length;
-  const shapes = distinct(timed.map((one) => one.shape))
-    .map((shape) => [shape, cellsOf(shape)])
-    .filter(([, cells]) => cells > 1)
-    .sort((a, b) => b[1] - a[1])
-    .map(([shape]) => shape);
+  const cells = new Map();
+  for (const one of timed) {
+    if (!cells.has(one.shape)) cells.set(one.shape, new Set());
+    cells.get(one.shape).add(`${one.groups} ${one.per_group}`);
+  }
+  const shapes = [...cells]
+    .filter(([, found]) => found.size > 1)
+    .sort(([, a], [, b]) => b.size - a.size)
+    .map(([shape]) => shape)
+    .slice(0, MOST_SHAPES);
   chosen.shape ??= shapes[0] ?? ANY_SHAPE;
   let found = timed.filter((one) => chosen.shape === ANY_SHAPE || one.shape === chosen.shape);
   const choices = [["shape", [...shapes, ANY_SHAPE].map(same)]];
@@ -88,26 +90,34 @@ function crossoverCells(cases) {
   const byCell = new Map();
   for (const one of cases) {
     const key = `${one.groups} ${one.per_group}`;
-    byCell.set(key, [...(byCell.get(key) ?? []), one]);
+    if (!byCell.has(key)) byCell.set(key, []);
+    byCell.get(key).push(one);
   }
   return [...byCell.values()]
-    .map((several) => {
-      const [winner] = mostCommon(several.map((one) => bestOf(one).implementation));
-      const won = several
-        .filter((one) => bestOf(one).implementation === winner)
-        .sort((a, b) => (bestOf(a).speedup ?? 1) - (bestOf(b).speedup ?? 1));
-      const example = won[Math.floor(won.length / 2)];
-      return {
-        groups: example.groups,
-        perGroup: example.per_group,
-        implementation: winner,
-        example,
-        count: several.length,
-        speedup: bestOf(example).speedup ?? 1,
-        text: bestOf(example).speedup_text + MARKS[example.how_sure],
-      };
-    })
+    .map(crossoverCell)
     .sort((a, b) => a.groups - b.groups || a.perGroup - b.perGroup);
+}
+
+function crossoverCell(cases) {
+  // Of several cases the implementation that is best in the most, with its median over all of them.
+  const [winner] = mostCommon(cases.map((one) => bestOf(one).implementation));
+  const rows = cases
+    .map((one) => [one, one.rows.find((row) => row.implementation === winner && row.times.length)])
+    .filter(([, row]) => row)
+    .sort(([, a], [, b]) => (a.speedup ?? 1) - (b.speedup ?? 1));
+  const [example, row] = rows[Math.floor((rows.length - 1) / 2)];
+  const wins = cases.filter((one) => bestOf(one).implementation === winner).length;
+  return {
+    groups: example.groups,
+    perGroup: example.per_group,
+    implementation: winner,
+    example,
+    count: cases.length,
+    wins,
+    speedup: row.speedup ?? 1,
+    text:
+      row.speedup_text + (cases.length > 1 ? ` ${wins}/${cases.length}` : MARKS[example.how_sure]),
+  };
 }
 
 function crossoverTraces(machine, cells, winners) {

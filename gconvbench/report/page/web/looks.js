@@ -32,7 +32,9 @@ const SYMBOLS = [
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 const colourOf = (number) => COLOURS[number % COLOURS.length];
-const symbolOf = (number) => SYMBOLS[number % SYMBOLS.length];
+// Of twelve times twelve no two have both in common.
+const symbolOf = (number) =>
+  SYMBOLS[(number + Math.floor(number / COLOURS.length)) % SYMBOLS.length];
 
 function letterOf(number) {
   const times = Math.floor(number / LETTERS.length);

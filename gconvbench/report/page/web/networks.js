@@ -22,16 +22,20 @@ function drawNetworks(machine, chosen) {
   const names = network.totals.map((one) =>
     isNarrow("networks-plot") ? letter(one) : plain(one.implementation),
   );
-  const longest = Math.max(...network.totals.map((one) => one.seconds));
-  const half = network.totals.map((one) => (one.half_width ?? 0) * one.seconds);
+  const ends = network.totals.map((one) => one.seconds * (1 + (one.half_width ?? 0)));
+  const colours = network.totals.map((one) => {
+    const i = machine.implementations.indexOf(one.implementation);
+    return i < 0 ? styled("--faint") : colourOf(i);
+  });
   const traces = [
     {
       type: "bar",
       orientation: "h",
       name: "its own layers",
+      showlegend: false,
       y: names,
       x: network.totals.map((one) => one.own_seconds),
-      marker: { color: network.totals.map((one, i) => (i ? colourOf(0) : colourOf(2))) },
+      marker: { color: colours },
       hoverinfo: "skip",
     },
     {
@@ -45,10 +49,23 @@ function drawNetworks(machine, chosen) {
         line: { color: styled("--faint"), width: 1 },
         pattern: { shape: "/", fgcolor: styled("--faint") },
       },
-      error_x: { type: "data", array: half, color: styled("--ink"), thickness: 1.2 },
-      text: network.totals.map((one) => `${"\u2003".repeat(2)}${one.text} ${one.interval}`),
-      textposition: "outside",
-      cliponaxis: false,
+      error_x: {
+        type: "data",
+        array: network.totals.map((one, i) => ends[i] - one.seconds),
+        color: styled("--ink"),
+        thickness: 1.2,
+      },
+      hoverinfo: "skip",
+    },
+    {
+      type: "scatter",
+      mode: "text",
+      name: "totals",
+      showlegend: false,
+      y: names,
+      x: ends,
+      text: network.totals.map((one) => ` ${one.text} ${one.interval}`),
+      textposition: "middle right",
       hoverinfo: "skip",
     },
   ];
@@ -59,7 +76,11 @@ function drawNetworks(machine, chosen) {
       height: 60 + 30 * names.length,
       barmode: "stack",
       margin: { l: besideNames(names) },
-      xaxis: { title: { text: "time of all layers" }, range: [0, 1.35 * longest], ...SECONDS },
+      xaxis: {
+        title: { text: "time of all layers" },
+        range: [0, 1.4 * Math.max(...ends)],
+        ...SECONDS,
+      },
       yaxis: { autorange: "reversed" },
     },
     `Totals of ${network.title}: ${network.totals.map((one) => `${one.implementation} ${one.text}`).join(", ")}`,
@@ -72,7 +93,7 @@ function drawNetworks(machine, chosen) {
         .map((one) => machine.implementations.indexOf(one.implementation))
         .filter((i) => i >= 0),
     ),
-    `${network.layers} layers. “best per layer” uses what the table of cases advises for each.`,
+    `${network.layers} layers of run ${network.run}. “best per layer” takes the fastest of each, whether clearly so or not. Intervals are of each total; ratios in the answer are paired by rounds, and known better.`,
   );
   fillTable(
     "networks",

@@ -46,6 +46,11 @@ function showMachine(number) {
   for (const part of document.querySelectorAll("[data-machine]"))
     part.hidden = part.dataset.machine !== String(number);
   if (byId("machine")) byId("machine").value = String(number);
+  for (const card of document.querySelectorAll("[data-answer]"))
+    card.classList.toggle(
+      "shown",
+      card.dataset.answer === String(number) && DATA.machines.length > 1,
+    );
   byId("case").hidden = true;
   new CaseTable(machine);
   drawn.clear();
@@ -65,16 +70,20 @@ function linkedCase() {
   // The number of the machine and the case that the address names, if any.
   const [, wanted] = location.hash.match(/^#case=(.*)$/) ?? [];
   const text = decoded(wanted ?? "");
-  const number = DATA.machines.findIndex((one) => text.startsWith(`${one.slug} `));
-  const id = text.slice(DATA.machines[number]?.slug.length + 1);
-  return [number, DATA.machines[number]?.cases.find((one) => one.id === id)];
+  for (const [number, one] of DATA.machines.entries()) {
+    const found =
+      text.startsWith(one.slug) && one.cases.find((item) => `${one.slug} ${item.id}` === text);
+    if (found) return [number, found];
+  }
+  return [-1, null];
 }
 
 function followLink() {
+  if (!location.hash.startsWith("#case=")) return;
   const [number, found] = linkedCase();
-  if (!found) return;
-  if (DATA.machines[number] !== machine) showMachine(number);
-  showCase(machine, found);
+  if (found && DATA.machines[number] !== machine) showMachine(number);
+  if (found) showCase(machine, found);
+  else showNoCase();
   byId("case").scrollIntoView();
   byId("case").focus({ preventScroll: true });
 }
@@ -89,7 +98,12 @@ function decoded(text) {
 
 function redraw() {
   byId("theme").textContent = isDark() ? "Light" : "Dark";
-  for (const drawPlot of drawn.values()) drawPlot();
+  // What is out of sight waits until it comes into it again.
+  for (const [id, drawPlot] of drawn) {
+    waiting.set(id, drawPlot);
+    sight.unobserve(byId(id));
+    sight.observe(byId(id));
+  }
   const [, found] = linkedCase();
   if (found && !byId("case").hidden) showCase(machine, found);
 }

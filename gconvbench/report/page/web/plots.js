@@ -27,6 +27,7 @@ function fillTable(id, heads, rows) {
 function nothing(id, text) {
   Plotly.purge(byId(`${id}-plot`));
   byId(`${id}-plot`).replaceChildren();
+  byId(`${id}-plot`).setAttribute("aria-label", "nothing is drawn");
   byId(`${id}-plot`).style.minHeight = "0";
   byId(`${id}-controls`).replaceChildren();
   byId(`${id}-table`).hidden = true;

@@ -1,6 +1,6 @@
 // The table of cases: filters, sorting, and a link to each case.
 
-const PAGE = 100;
+const PAGE = innerWidth < 640 ? 25 : 100;
 const STATES = [
   ["timed", "timed"],
   ["clear", "clear wins over native"],
@@ -44,7 +44,7 @@ const COLUMNS = [
   {
     head: "95 %",
     number: true,
-    value: (m, c) => bestOf(c)?.speedup_interval ?? "",
+    value: (m, c) => bestOf(c)?.speedup_half_width ?? Infinity,
     show: (m, c) => bestOf(c)?.speedup_interval ?? "",
   },
   {
@@ -80,9 +80,12 @@ function bestShown(machine, one) {
 }
 
 function known(machine, one) {
-  const bad = distinct(one.rows.filter(isBad).map((row) => row.outcome));
+  const bad = one.rows
+    .filter(isBad)
+    .map((row) => `${machine.implementations[row.implementation]} ${row.outcome}`);
   const labels = distinct((bestOf(one)?.labels ?? []).map((i) => machine.labels[i][0]));
-  return [...bad, ...labels].join(", ");
+  const best = labels.length ? [`best: ${labels.join(", ")}`] : [];
+  return [...bad, ...best].join("; ");
 }
 
 const FILTERS = [
@@ -95,6 +98,7 @@ const FILTERS = [
 
 class CaseTable {
   constructor(machine) {
+    CaseTable.current = this;
     this.machine = machine;
     this.shown = PAGE;
     this.sorted = null;
@@ -135,6 +139,7 @@ class CaseTable {
     search.addEventListener("input", () => {
       clearTimeout(timer);
       timer = setTimeout(() => {
+        if (CaseTable.current !== this) return; // another machine was chosen meanwhile
         this.text = search.value.trim().toLowerCase();
         changed();
       }, 120);
@@ -184,8 +189,7 @@ class CaseTable {
   }
 
   sortBy(i) {
-    const down =
-      this.sorted?.column === i ? !this.sorted.down : Boolean(COLUMNS[i].number && i > 3 && i < 6);
+    const down = this.sorted?.column === i ? !this.sorted.down : COLUMNS[i].head === "speedup";
     this.sorted = { column: i, down };
     [...byId("table").tHead.rows[0].cells].forEach((head, j) => {
       if (j === i) head.setAttribute("aria-sort", down ? "descending" : "ascending");
@@ -245,7 +249,8 @@ class CaseTable {
     byId("count").textContent =
       `${found.length} of ${machine.cases.length} cases` +
       (shown < found.length ? `, the first ${shown} shown` : "") +
-      "; ≈ others are not clearly slower, ? one round has no interval";
+      "; ≈ others are not clearly slower, ? one round has no interval" +
+      (innerWidth < 640 ? "; a wider screen has more columns" : "");
     byId("more").hidden = shown >= found.length;
   }
 }
