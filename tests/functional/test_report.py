@@ -393,9 +393,8 @@ def test_dark_is_chosen_by_the_system_and_by_a_button(browser: Browser, grid: Pa
         show(page, "crossover")
         page.locator("#theme").click()
         assert ground(page) != dark
-        assert page.evaluate("document.getElementById('crossover-plot').layout.paper_bgcolor") == (
-            "#fff"
-        )  # fmt: skip
+        drawing = page.locator("#crossover-plot .main-svg").first
+        expect(drawing).to_have_css("background-color", "rgb(255, 255, 255)")
 
 
 def test_everything_can_be_reached_without_a_mouse(browser: Browser, grid: Path) -> None:
