@@ -90,6 +90,7 @@ function draw(id, traces, layout, label) {
     paper_bgcolor: ground,
     plot_bgcolor: ground,
     legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" },
+    showlegend: legend > 0,
     hoverlabel: { align: "left" },
     ...layout,
     // Margins that grow by themselves can swing between two sizes.
