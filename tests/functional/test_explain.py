@@ -157,6 +157,10 @@ def test_a_damaged_file_is_refused(gconvbench: Command) -> None:
         (["--groups", "a=2"], "--groups is about a file's weights"),
         (["--state-dict", "x", "--groups", "a"], "groups 'a' must be a weight's name and a number"),
         (["--state-dict", "x", "--groups", "a=0"], "groups 'a=0' must be"),
+        (
+            ["--state-dict", "x", "--groups", "a=2", "--groups", "a=4"],
+            "groups of 'a' are given twice",
+        ),
         (["--state-dict", "x", "--time"], "--time needs an input's size"),
         (["--device", "tpu"], "device 'tpu' is not known"),
         (["-a", "math_mode=tf32", "-a", "device=cpu"], "math_mode tf32 does not exist on cpu"),

@@ -107,3 +107,11 @@ def test_given_groups_that_cannot_be_are_refused(given: dict[str, int], reason: 
 
 def test_weights_with_an_empty_side_are_no_convolutions() -> None:
     assert convolution_names([Named("a", (0, 3, 3, 3)), Named("b", (1, 1, 1, 1))]) == ["b"]
+
+
+@pytest.mark.parametrize("name", ["up1", "decoder.up.0", "deconv2", "head.transposed"])
+def test_a_name_that_transposed_convolutions_have_is_a_doubt(name: str) -> None:
+    found = assumed(("a", (128, 3, 3, 3)), (name, (128, 64, 2, 2)), ("supper", (64, 128, 1, 1)))
+
+    assert found[f"{name}.weight"].why.endswith("; by its name it may be transposed")
+    assert "may be transposed" not in found["supper.weight"].why

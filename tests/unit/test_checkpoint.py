@@ -197,3 +197,36 @@ def test_a_file_without_convolutions_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="has 1 tensors and none of 4 dimensions"):
         explain_file(str(path), {}, HERE)
+
+
+def test_a_part_whose_checksum_does_not_hold_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.save({"conv.weight": torch.ones(8, 8, 3, 3)}, path)
+    data = bytearray(path.read_bytes())
+    place = data.index(torch.ones(4).numpy().tobytes()) + 100
+    data[place] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(UsageError, match=r"the checksum of '.*/data/0' does not hold"):
+        read_checkpoint(str(path))
+
+
+def test_tensors_without_numbers_are_ignored_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.save(make_weights() | {"shape.weight": torch.empty(4, 2, 3, 3, device="meta")}, path)
+    found = read_checkpoint(str(path))
+
+    assert "shape.weight" not in found.tensors
+    assert found.ignored == 1
+
+
+def test_a_window_of_hundreds_of_pixels_is_launched_once(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    weights = {"a.weight": torch.ones(4, 3, 1, 1), "b.weight": torch.ones(4, 2, 200, 200)}
+    torch.save(weights, path)
+    wide = explain_file(str(path), {}, HERE).layers[1]
+
+    assert wide.explanation is not None
+    assert "ih200iw200" in wide.explanation.case
+    assert "ph0pw0" in wide.explanation.case
+    assert not is_wrong(wide.explanation)

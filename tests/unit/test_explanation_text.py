@@ -30,7 +30,9 @@ from gconvbench.report.explanation import (
     network_lines,
     times_plan,
 )
+from gconvbench.report.explanation.further import use_lines
 from gconvbench.report.explanation.network import exact_word
+from gconvbench.report.explanation.sentences import headline
 from gconvbench.workloads.networks import _tabled
 from tests.fakes import make_explanation, make_record, make_records, make_run
 
@@ -372,3 +374,28 @@ def test_tables_have_a_word_for_each_verdict_on_integers(native: str, word: str)
         split={"output": "equal", "grad_input": "equal"},
     )
     assert exact_word(equality) == word
+
+
+@pytest.mark.parametrize(
+    ("ratio", "half_width", "words"),
+    [
+        (0.7, 0.1, ": here the groups save time"),
+        (1.4, 0.1, ": here the groups cost time"),
+        (0.95, 0.1, ": no clear difference"),
+        (0.7, None, " of fresh processes"),
+    ],
+)
+def test_whether_groups_pay_is_said_as_far_as_the_interval_tells(
+    ratio: float, half_width: float | None, words: str
+) -> None:
+    times = replace(TIMES, ratio=ratio, ratio_half_width=half_width)
+    lines = use_lines(make_explanation(CASES["halves"], times=times))
+
+    assert lines[0].text.endswith(words)
+
+
+def test_what_is_passed_over_for_another_reason_is_said() -> None:
+    skipping = replace(CASES["halves"], kernel_size=(1, 1), padding=(0, 0), stride=(2, 2))
+
+    assert "stride skips pixels" in headline(make_explanation(skipping))
+    assert "stride" not in headline(make_explanation(CASES["halves"]))
