@@ -23,7 +23,6 @@ __all__ = ["Note", "facts_of", "notes_of"]
 
 _MOST = 60
 """Reasons of one kind; each case's section has its own."""
-_EXAMPLES = 3
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,14 +32,14 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
         kind: an outcome in words, or `labelled`.
         reason: what was wrong, or the label and its meaning.
         count: of how many jobs.
-        cases: some of them, by id.
+        case: one of them, by id.
         names: the implementations.
     """
 
     kind: str
     reason: str
     count: int
-    cases: tuple[str, ...]
+    case: str
     names: tuple[str, ...]
 
 
@@ -73,7 +72,7 @@ def _note(kind: str, reason: str, jobs: list[tuple[str, str]]) -> Note:
         kind=word(kind),
         reason=reason,
         count=len(jobs),
-        cases=tuple(dict.fromkeys(case for _, case in jobs))[:_EXAMPLES],
+        case=jobs[0][1],
         names=tuple(dict.fromkeys(name for name, _ in jobs)),
     )
 

@@ -11,7 +11,7 @@ from gconvbench.records import united_dispatch
 from gconvbench.records.dispatch import BOOKKEEPING
 from gconvbench.report import format as fmt
 from gconvbench.report.cells import first_launch_text, memory_text, speedup_text, time_texts
-from gconvbench.report.page.model import PageCase, PageRow, PageTensor, PageTime
+from gconvbench.report.page.case_model import PageCase, PageRow, PageTensor, PageTime
 from gconvbench.report.page.samples import in_units
 from gconvbench.report.ranking import best_row, how_sure
 from gconvbench.report.summary import NATIVE
@@ -158,7 +158,6 @@ def _times(row: Row, records: Sequence[Record], most_samples: int | None) -> Ite
         yield PageTime(
             mode=mode,
             seconds=estimate.median_s,
-            half_width=estimate.half_width,
             text=text,
             interval=interval,
             rounds=tuple(in_units(timing.samples_s, most_samples) for timing in timings),

@@ -19,7 +19,6 @@ from gconvbench.report.history import (
 from gconvbench.report.networks import network_totals
 from gconvbench.report.page.cases import page_case
 from gconvbench.report.page.model import (
-    PageCase,
     PageChange,
     PageHighest,
     PageHistory,
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from gconvbench.history import HistoryRun, Judged, Series
     from gconvbench.report.gather import Machine
     from gconvbench.report.networks import NetworkTotal
+    from gconvbench.report.page.case_model import PageCase
     from gconvbench.store import Run
 
 __all__ = ["implementations_of", "page_machine"]
@@ -81,7 +81,6 @@ def page_machine(machine: Machine, judged: Judged | None, names: Sequence[str]) 
         slug=machine.slug,
         title=machine_title(machine),
         runs=tuple(map(_run, machine.runs)),
-        modes=_modes(machine),
         implementations=tuple(names),
         labels=tuple((label, MEANINGS.get(label, "")) for label in labels),
         cases=cases,
@@ -108,11 +107,6 @@ def implementations_of(machines: Sequence[Machine]) -> list[str]:
         if row.outcome != "unsupported"
     )
     return sorted(names, key=lambda name: -best[name])
-
-
-def _modes(machine: Machine) -> tuple[str, ...]:
-    modes = (mode for e in machine.entries for row in e.summary.rows for mode in row.times)
-    return tuple(dict.fromkeys(modes))
 
 
 def _highest(cases: Sequence[PageCase]) -> dict[str, PageHighest]:

@@ -18,8 +18,9 @@ import msgspec
 from gconvbench.report.comparison.words import counted
 from gconvbench.report.headline import headline, machine_title, network_answers
 from gconvbench.report.notes import facts_of, notes_of
+from gconvbench.report.page.case_model import FIELDS
 from gconvbench.report.page.machine import implementations_of, page_machine
-from gconvbench.report.page.model import FIELDS, PageData
+from gconvbench.report.page.model import PageData
 from gconvbench.report.table import (
     answer_lines,
     answer_title,

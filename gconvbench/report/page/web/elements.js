@@ -18,7 +18,7 @@ function cell(content, isNumber = false, name = "td") {
   return element(name, attributes, content);
 }
 
-function tableOf(heads, rows, caption = "") {
+function tableOf(heads, rows) {
   const head = element("tr", {});
   for (const [text, isNumber] of heads) {
     head.append(element("th", { scope: "col", class: isNumber ? "number" : null }, text));
@@ -29,9 +29,7 @@ function tableOf(heads, rows, caption = "") {
     row.forEach((content, i) => line.append(cell(content, heads[i][1], i ? "td" : "th")));
     body.append(line);
   }
-  const table = element("table", {}, element("thead", {}, head), body);
-  if (caption) table.prepend(element("caption", {}, caption));
-  return table;
+  return element("table", {}, element("thead", {}, head), body);
 }
 
 function selectOf(label, options, chosen, onChange) {
