@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -97,9 +97,9 @@ def reset_settings(threads: int) -> None:
         dynamo.config.fail_on_recompile_limit_hit = False
 
 
-def set_switches(switches: Mapping[str, bool]) -> None:
+def set_switches(switches: Mapping[str, bool | str]) -> None:
     """Turn what a side declares, by the environment's names (`switches.SWITCHES`)."""
-    turn: dict[str, Callable[[bool], object]] = {
+    turn: dict[str, Callable[[Any], object]] = {
         "cudnn_benchmark": lambda on: setattr(torch.backends.cudnn, "benchmark", on),
         "cudnn_deterministic": lambda on: setattr(torch.backends.cudnn, "deterministic", on),
         "cudnn_enabled": lambda on: setattr(torch.backends.cudnn, "enabled", on),

@@ -83,7 +83,7 @@ class Engine:
         method: Method,
         table: Table,
         *,
-        switches: Mapping[str, bool] | None = None,
+        switches: Mapping[str, bool | str] | None = None,
         passes: tuple[type[BaseException], ...] = (),
     ) -> None:
         self._device = device
@@ -94,6 +94,16 @@ class Engine:
         self._synchronize = synchronizer(device)
         self._proof: Proof | None = None
         self._clocks = {mode: _clock(device, mode) for mode in method.cache_modes}
+
+    @property
+    def device(self) -> str:
+        """`cpu`, `cuda` or `cuda:1`."""
+        return self._device
+
+    @property
+    def method(self) -> Method:
+        """How it measures."""
+        return self._method
 
     def support(self, request: AskSupport) -> Support:
         """Why each job is unsupported, if it is.

@@ -6,20 +6,35 @@ its own, so that nothing an implementation prints can be taken for one.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from gconvbench.records import Environment, Explanation, FileExplanation, Job, Method, Record
+from gconvbench.records import (
+    Ceilings,
+    Check,
+    Environment,
+    Explanation,
+    FileExplanation,
+    Job,
+    Method,
+    Record,
+)
 
 __all__ = [
     "Anchored",
     "AskSupport",
+    "CeilingsMeasured",
     "Description",
+    "Examine",
+    "Examined",
     "ExplainFile",
     "ExplainLayer",
     "Explained",
     "FileExplained",
     "Measure",
     "MeasureAnchors",
+    "MeasureCeilings",
     "Measured",
     "Ready",
     "Refused",
@@ -66,7 +81,7 @@ class SetUp(msgspec.Struct, frozen=True, tag=True):
 
     device: str
     method: Method
-    switches: dict[str, bool] = {}
+    switches: dict[str, bool | str] = {}
     code: str = ""
 
 
@@ -111,6 +126,32 @@ class MeasureAnchors(msgspec.Struct, frozen=True, tag=True):
     """Time work that runs neither torch nor the code under test; the reply is an `Anchored`."""
 
     samples: int
+
+
+class MeasureCeilings(msgspec.Struct, frozen=True, tag=True):
+    """What can the device do at most? The reply is a `CeilingsMeasured` or a `Refused`."""
+
+
+class CeilingsMeasured(msgspec.Struct, frozen=True, tag=True):
+    """Reply to `MeasureCeilings`."""
+
+    ceilings: Ceilings
+
+
+class Examine(msgspec.Struct, frozen=True, tag=True):
+    """Is the instrument fit? The reply is an `Examined`.
+
+    Attributes:
+        scope: `quick` checks take a fraction of a second in all, `full` ones may take seconds.
+    """
+
+    scope: Literal["quick", "full"]
+
+
+class Examined(msgspec.Struct, frozen=True, tag=True):
+    """Reply to `Examine`: what one process can find out."""
+
+    checks: tuple[Check, ...]
 
 
 class Anchored(msgspec.Struct, frozen=True, tag=True):
@@ -163,5 +204,24 @@ class Measured(msgspec.Struct, frozen=True, tag=True):
     record: Record
 
 
-Request = SetUp | Measure | AskSupport | MeasureAnchors | ExplainLayer | ExplainFile
-Reply = Ready | Refused | Support | Measured | Anchored | Explained | FileExplained
+Request = (
+    SetUp
+    | Measure
+    | AskSupport
+    | MeasureAnchors
+    | ExplainLayer
+    | ExplainFile
+    | MeasureCeilings
+    | Examine
+)
+Reply = (
+    Ready
+    | Refused
+    | Support
+    | Measured
+    | Anchored
+    | Explained
+    | FileExplained
+    | CeilingsMeasured
+    | Examined
+)

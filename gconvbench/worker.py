@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gconvbench.ceilings import measure_ceilings
 from gconvbench.engine import Engine, start_engine
+from gconvbench.examining import examine
 from gconvbench.explaining import Explainer
 from gconvbench.protocol import (
     AskSupport,
+    Examine,
     ExplainFile,
     ExplainLayer,
     Measure,
     MeasureAnchors,
+    MeasureCeilings,
     Measured,
     Ready,
     Refused,
@@ -72,7 +76,7 @@ def _serve(requests: Iterator[bytes], reply: Callable[[Reply], None]) -> None:
 
 
 def _answered(
-    request: AskSupport | MeasureAnchors | ExplainLayer | ExplainFile,
+    request: AskSupport | MeasureAnchors | MeasureCeilings | Examine | ExplainLayer | ExplainFile,
     engine: Engine,
     explainer: Explainer,
 ) -> Reply:
@@ -81,6 +85,10 @@ def _answered(
         return engine.support(request)
     if isinstance(request, MeasureAnchors):
         return engine.measure_anchors(request)
+    if isinstance(request, MeasureCeilings):
+        return measure_ceilings(engine.device)
+    if isinstance(request, Examine):
+        return examine(request, engine.device, engine.method)
     return explainer.answer(request)
 
 

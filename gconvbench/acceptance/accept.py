@@ -6,7 +6,7 @@ import math
 import os
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from gconvbench.acceptance.apply import side_name
 from gconvbench.acceptance.entry import SIZED, Acceptance, entry_text, read_acceptances, read_text
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from gconvbench.records import Comparison, JobVerdict
+    from gconvbench.records import CacheMode, Comparison, JobVerdict
 
 __all__ = ["accept"]
 
@@ -83,7 +83,7 @@ def _entries(
         and (kinds := _failing_kinds(job, found.fail_on))
     ]
     has_modes = len({job.cache_mode for job in found.jobs}) > 1
-    drafts: list[tuple[str, str, Literal["hot", "cold"] | None, list[str], list[float]]] = []
+    drafts: list[tuple[str, str, CacheMode | None, list[str], list[float]]] = []
     if cases is None and implementations is None:
         for job, kinds in failing:
             names = _GLOB.sub(r"[\1]", job.case), _GLOB.sub(r"[\1]", job.implementation)

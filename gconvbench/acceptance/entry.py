@@ -23,13 +23,13 @@ import re
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from gconvbench.errors import UsageError, refused_name
-from gconvbench.records import ACCEPTABLE
+from gconvbench.records import ACCEPTABLE, CACHE_MODES, CacheMode
 from gconvbench.toml_tables import decode_toml, read_table
 
 __all__ = [
@@ -60,7 +60,7 @@ _Kinds = Annotated[
 _Share = Annotated[
     float | None, Meta(description="a share above 0 such as 0.12, for 12 % in the worst job")
 ]
-_Mode = Annotated[Literal["hot", "cold"] | None, Meta(description="'hot' or 'cold'")]
+_Mode = Annotated[CacheMode | None, Meta(description=f"one of {', '.join(CACHE_MODES)}")]
 _Reason = Annotated[str, Meta(pattern=r"\S", description="a reason in words")]
 _Date = Annotated[date, Meta(description="a date without quotes, such as 2027-01-01")]
 

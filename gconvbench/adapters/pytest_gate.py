@@ -11,7 +11,7 @@ import io
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -52,11 +52,9 @@ if TYPE_CHECKING:
 
     from gconvbench.gate.processes import SideName
     from gconvbench.gate_options import GateOptions
-    from gconvbench.records import Job, Record
+    from gconvbench.records import CacheMode, Job, Record
 
     Sides = Mapping[SideName, PytestSide]
-    CacheMode = Literal["hot", "cold"]
-
 __all__ = ["gate", "lines_of", "why_no_gate"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from gconvbench.records import Header, Job, Record
+    from gconvbench.records import CacheMode, Header, Job, Record
 
-    CacheMode = Literal["hot", "cold"]
 
 __all__ = ["State", "this_machine_info", "why_other_machine"]
 

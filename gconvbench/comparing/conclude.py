@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
     from gconvbench.comparing.pairs import Pair
     from gconvbench.gate import CaseVerdict, Judgement
-    from gconvbench.records import Job, Record
+    from gconvbench.records import CacheMode, Job, Record
 
 __all__ = ["Row", "findings_of", "job_verdicts", "median_s", "suite_of", "with_judgement"]
 
-CacheMode = Literal["hot", "cold"]
 _LARGER_ERROR = 1.5
 _MORE_MEMORY, _LEAST_BYTES = 1.05, 1 << 20
 """A larger change of these is noted (a launch's peak varies by an allocator's blocks)."""

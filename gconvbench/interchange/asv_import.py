@@ -7,7 +7,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,7 @@ from gconvbench.interchange.foreign import (
 from gconvbench.interchange.storing import run_name
 from gconvbench.interchange.suite import Family
 from gconvbench.records import (
+    CacheMode,
     Header,
     Job,
     Line,
@@ -55,7 +56,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _NO_SAMPLES = "one value; asv stored no samples"
 _LONGEST = 1000
 """Characters of a parameter that are looked at."""
-_Mode = Literal["hot", "cold"]
+_Mode = CacheMode
 
 
 class AsvRuns(NamedTuple):

@@ -7,12 +7,12 @@ them. So the file is pytest-benchmark's own to every reader, and a whole run to 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gconvbench.errors import UsageError
-from gconvbench.records import Header, Job, Record, decode_line, encode_line
+from gconvbench.records import CacheMode, Header, Job, Record, decode_line, encode_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -76,7 +76,7 @@ class _Slice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def carried(
     header: Header,
     records: Iterable[Record],
-    names: Mapping[tuple[Job, Literal["hot", "cold"]], str],
+    names: Mapping[tuple[Job, CacheMode], str],
 ) -> dict[str, Any]:
     """The value of the key `gconvbench`.
 
@@ -126,7 +126,7 @@ def _builtins(line: Header | Record) -> dict[str, Any]:
 
 def _pointing(
     record: Record,
-    names: Mapping[tuple[Job, Literal["hot", "cold"]], str],
+    names: Mapping[tuple[Job, CacheMode], str],
     done: Counter[str],
 ) -> dict[str, Any]:
     """A record whose timings point at the next samples of their benchmarks."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from gconvbench.records import Job, Plan, PlannedCase, Record, Timing
+from gconvbench.records import CacheMode, Job, Plan, PlannedCase, Record, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal
 
 __all__ = ["BENCHMARK", "as_seconds", "plan_of", "record_of_times", "timing_of"]
 
@@ -36,7 +35,7 @@ def _is_time(value: Any) -> bool:  # noqa: ANN401 (somebody else's JSON)
 def timing_of(
     samples_s: tuple[float, ...],
     *,
-    mode: Literal["hot", "cold"] = "hot",
+    mode: CacheMode = "hot",
     launches: object = 1,
     label: str = "",
 ) -> Timing:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from gconvbench.records import MEASURED_OUTCOMES, Job, Memory, Record
+from gconvbench.records import MEASURED_OUTCOMES, CacheMode, Job, Memory, Record
 
 if TYPE_CHECKING:
     from gconvbench.records import TensorAccuracy
@@ -44,7 +44,7 @@ class JobWhole(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     state: Literal["good", "unsupported", "bad"]
     records: tuple[Record, ...]
-    times: dict[Literal["hot", "cold"], JobTimes]
+    times: dict[CacheMode, JobTimes]
 
     @property
     def worst_tensor(self) -> TensorAccuracy | None:
@@ -79,9 +79,9 @@ def _whole(job: Job, records: list[Record]) -> JobWhole:
     return JobWhole(job=job, state=state, records=tuple(records), times=times)
 
 
-def _times(records: list[Record]) -> dict[Literal["hot", "cold"], JobTimes]:
+def _times(records: list[Record]) -> dict[CacheMode, JobTimes]:
     timings = [timing for record in records for timing in record.timings]
-    found: dict[Literal["hot", "cold"], JobTimes] = {}
+    found: dict[CacheMode, JobTimes] = {}
     for mode in dict.fromkeys(timing.cache_mode for timing in timings):
         of_mode = [timing for timing in timings if timing.cache_mode == mode]
         found[mode] = JobTimes(

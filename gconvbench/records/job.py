@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -12,8 +12,10 @@ from gconvbench.records.accuracy import Accuracy
 from gconvbench.records.dispatch import Dispatch
 
 __all__ = [
+    "CACHE_MODES",
     "FAILED_OUTCOMES",
     "MEASURED_OUTCOMES",
+    "CacheMode",
     "Job",
     "Memory",
     "Outcome",
@@ -21,6 +23,13 @@ __all__ = [
     "Telemetry",
     "Timing",
 ]
+
+CacheMode = Literal["hot", "cold", "graph", "as_called"]
+"""The views of one job's time. On the device: `hot`, the same buffers again and again; `cold`, with
+the last-level cache emptied before each sample; `graph`, replays of a CUDA graph of many launches,
+without the host. `as_called` is the host's clock around many launches and one wait for the device;
+on the CPU that is what `hot` is."""
+CACHE_MODES: tuple[CacheMode, ...] = get_args(CacheMode)
 
 Outcome = Literal[
     "measured",
@@ -111,6 +120,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Samples of one job in one round and cache mode.
 
     Attributes:
+        cache_mode: the view.
         samples_s: seconds per launch, in the order taken.
         launches_per_sample: launches that one sample is the mean of.
         target_reached: whether sampling stopped because the interval was narrow enough.
@@ -118,7 +128,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         telemetry: what the machine did while they were taken.
     """
 
-    cache_mode: Literal["hot", "cold"]
+    cache_mode: CacheMode
     samples_s: tuple[float, ...]
     launches_per_sample: int
     target_reached: bool
@@ -153,6 +163,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
         dispatch: what a launch runs; null where that was not looked at.
         telemetry: what the machine did meanwhile, proof, timing and all.
         waited_s: how long the runner waited for it, a new worker's start and all.
+        floor_s: the least that the case can take by the run's ceilings; null where they are not
+            known.
     """
 
     job: Job
@@ -167,6 +179,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
     dispatch: Dispatch | None = None
     telemetry: Telemetry | None = None
     waited_s: float | None = None
+    floor_s: float | None = None
 
     def __post_init__(self) -> None:
         """A time belongs to a measured job, and every other outcome has a reason."""

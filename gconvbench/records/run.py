@@ -8,7 +8,8 @@ import msgspec
 
 from gconvbench.errors import UsageError
 from gconvbench.records.environment import Environment
-from gconvbench.records.job import Record
+from gconvbench.records.instrument import Ceilings, Examination
+from gconvbench.records.job import CacheMode, Record
 
 __all__ = [
     "SCHEMA",
@@ -23,7 +24,7 @@ __all__ = [
     "encode_line",
 ]
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 class PlannedCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,8 +40,7 @@ class Method(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         clock: `host` (`time.perf_counter`) or `cuda_events`.
-        cache_modes: `hot` (same buffers again and again), `cold` (last-level cache emptied before
-            each sample).
+        cache_modes: the views, see `CacheMode`, in the order taken.
         target: half-width of the 95 % interval of the median, as a share of the median, at which
             sampling stops.
         min_samples: never stop on the target before this many samples.
@@ -58,7 +58,7 @@ class Method(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     clock: Literal["host", "cuda_events"]
-    cache_modes: tuple[Literal["hot", "cold"], ...]
+    cache_modes: tuple[CacheMode, ...]
     target: float
     min_samples: int = 10
     max_samples: int = 200
@@ -82,6 +82,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         rounds: fresh worker processes; with a budget the most there may be.
         sweeps: the names of those that the cases came from.
         twins: the implementations that are measured twice in each round (A/A).
+        modes: by implementation the settings of torch that it is measured with, in worker
+            processes of their own; others have those of the environment.
     """
 
     cases: tuple[PlannedCase, ...]
@@ -89,6 +91,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rounds: int
     sweeps: tuple[str, ...] = ()
     twins: tuple[str, ...] = ()
+    modes: dict[str, dict[str, bool | str]] = {}
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +120,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
         start_s: how long the first worker took to start, import of torch and all.
         gate_side: of which side of a gate it is; None for a run of its own.
         origin: what it was read from; None where gconvbench measured.
+        ceilings: of the device, by the newest roofline of this machine; None without one.
+        examination: of the instrument when the run began; None where there was none.
         schema: what a reader must understand.
     """
 
@@ -130,6 +135,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
     start_s: float | None = None
     gate_side: Literal["baseline", "contender"] | None = None
     origin: Origin | None = None
+    ceilings: Ceilings | None = None
+    examination: Examination | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:

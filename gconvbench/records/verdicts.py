@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from gconvbench.errors import ExitCode, worst
+from gconvbench.records.job import CacheMode
 
 __all__ = [
     "ACCEPTABLE",
@@ -179,7 +180,7 @@ class JobVerdict(msgspec.Struct, frozen=True, kw_only=True):
     case: str
     implementation: str
     baseline_implementation: str = ""
-    cache_mode: Literal["hot", "cold"] = "hot"
+    cache_mode: CacheMode = "hot"
     name: str = ""
     kind: str
     change: Change | None = None
