@@ -62,6 +62,6 @@ def anchor_samples(samples: int) -> dict[str, tuple[float, ...]]:
 
 def _samples(launch: Callable[[], object], clock: HostClock, samples: int) -> tuple[float, ...]:
     launch_s = warm_up(launch, lambda: None, time_s=_WARM_UP_S)
-    launches = clock.launches_per_sample(launch_s)
+    launches = clock.begin(launch, launch_s)
     taken_s = (clock.chunk(launch, launches)[0] for _ in range(samples))
     return tuple(round(sample_s, _DECIMALS) for sample_s in taken_s)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
+    "free_bytes",
     "reset_settings",
     "set_math_mode",
     "set_switches",
@@ -66,7 +67,7 @@ def why_memory_lacks(case: Case, device: str) -> str | None:
     """
     shapes = (case.input_shape, case.weight_shape, case.output_shape)
     needed = 7 * 8 * sum(map(math.prod, shapes)) + 2 * BLOCK_BYTES
-    free = _available_bytes() if device == "cpu" else _free_on_device(device)
+    free = free_bytes(device)
     if needed > free:
         return (
             f"operands and reference need about {needed / 2**30:.1f} GiB, "
@@ -150,8 +151,10 @@ def _why_not_computed(dtype: str, direction: str, device: str) -> str | None:
     return None
 
 
-def _free_on_device(device: str) -> int:
-    """What the driver has free, and what torch's allocator holds unused."""
+def free_bytes(device: str) -> int:
+    """On a card what the driver has free, and what torch's allocator holds unused."""
+    if device == "cpu":
+        return _available_bytes()
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(torch.cuda.mem_get_info(device)[0]) + unused
 

@@ -34,7 +34,6 @@ from gconvbench.implementations import (
     why_not_its_operation,
     why_unsupported,
 )
-from gconvbench.labels import device_labels, drift_labels, load_labels
 from gconvbench.memory import memory_of
 from gconvbench.protocol import (
     Anchored,
@@ -48,9 +47,8 @@ from gconvbench.protocol import (
     Support,
 )
 from gconvbench.records import Dispatch, Job, Memory, Method, Outcome, Record, Timing
-from gconvbench.stopping import MedianPrecision
 from gconvbench.telemetry import Watch
-from gconvbench.timing import Clock, HostClock, take_samples, warm_up
+from gconvbench.views import Views, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,8 +58,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "start_engine"]
 
-_DECIMALS = 12
-"""Samples are stored to the picosecond."""
 _INSTALLED = {"site-packages", "dist-packages"}
 """What lies below is an environment's, even in a checkout."""
 
@@ -93,7 +89,7 @@ class Engine:
         self._passes = passes
         self._synchronize = synchronizer(device)
         self._proof: Proof | None = None
-        self._clocks = {mode: _clock(device, mode) for mode in method.cache_modes}
+        self._views = Views(device, method)
 
     @property
     def device(self) -> str:
@@ -130,8 +126,8 @@ class Engine:
         return msgspec.structs.replace(record, telemetry=watch.telemetry)
 
     def time(self, launch: Launch) -> tuple[Timing, ...]:
-        """Samples of a launch in each cache mode; nothing is proved."""
-        return tuple(self._time(mode, clock, launch) for mode, clock in self._clocks.items())
+        """Samples of a launch in each view that it can have; nothing is proved."""
+        return self._views.time(Work(launch=launch))[0]
 
     def measure_anchors(self, request: MeasureAnchors) -> Anchored:
         """Time what is not under test."""
@@ -178,12 +174,13 @@ class Engine:
             accuracy = prove(implementation, proof, thorough=self._method.check_only)
         proof_s = preparing[0] + proving[0]
         timings: tuple[Timing, ...] = ()
+        left_out: dict[str, str] = {}
         memory: Memory | None = None
         dispatch: Dispatch | None = None
         if not accuracy.faults and not self._method.check_only:
             memory = memory_of(launch, self._device)  # and what the proof displaced comes back
             self._synchronize()
-            timings = self.time(launch)
+            timings, left_out = self._views.time(_work(implementation, proof, launch))
             dispatch = dispatch_of(launch, self._synchronize)
             with _time_of() as proving_again:
                 faults = prove_again(implementation, proof, launch, operands, prepared)
@@ -191,7 +188,7 @@ class Engine:
             accuracy = msgspec.structs.replace(accuracy, faults=faults)
         if accuracy.faults:
             outcome: Outcome = "wrong"
-            timings, memory, dispatch = (), None, None
+            timings, left_out, memory, dispatch = (), {}, None, None
         else:
             outcome = "checked" if self._method.check_only else "measured"
         return Record(
@@ -203,6 +200,7 @@ class Engine:
             proof_s=proof_s,
             first_launch_s=first[0] if timings else None,
             timings=timings,
+            left_out=left_out,
             memory=memory,
             dispatch=dispatch,
         )
@@ -213,35 +211,6 @@ class Engine:
             return None
         self._proof = None
         return why_memory_lacks(case, self._device)
-
-    def _time(self, mode: str, clock: Clock, launch: Launch) -> Timing:
-        method = self._method
-        launch_s = warm_up(launch, self._synchronize, time_s=method.warmup_time_s)
-        tick_s = clock.tick_s / clock.launches_per_sample(launch_s)
-        stopping = MedianPrecision(
-            target=method.target,
-            min_samples=method.min_samples,
-            max_samples=method.max_samples,
-            min_time_s=method.min_time_s,
-            max_time_s=method.max_time_s,
-            tick_s=tick_s,
-        )
-        with Watch(self._device) as watch:
-            sampling = take_samples(launch, clock, stopping, launch_s=launch_s)
-        labels = (
-            *sampling.labels,
-            *drift_labels(sampling.samples_s, target=method.target, tick_s=tick_s),
-            *load_labels(watch.telemetry, on_cpu=self._device == "cpu"),
-            *device_labels(watch.telemetry, target=method.target),
-        )
-        return Timing(
-            cache_mode="cold" if mode == "cold" else "hot",
-            samples_s=tuple(round(sample_s, _DECIMALS) for sample_s in sampling.samples_s),
-            launches_per_sample=sampling.launches_per_sample,
-            target_reached=sampling.target_reached,
-            labels=labels,
-            telemetry=watch.telemetry,
-        )
 
     def _failure(self, job: Job, number: int, error: BaseException) -> Record:
         outcome = outcome_of(error)
@@ -261,12 +230,15 @@ def _time_of() -> Iterator[list[float]]:
     taken.append(time.perf_counter() - start)
 
 
-def _clock(device: str, mode: str) -> Clock:
-    if device == "cpu":
-        return HostClock()
-    from gconvbench.timing.cuda import CudaEventClock  # noqa: PLC0415 (only where there is a card)
-
-    return CudaEventClock(device, cold=mode == "cold")
+def _work(implementation: Implementation, proof: Proof, launch: Launch) -> Work:
+    """A launch to be timed, and how to make more of it."""
+    operands = proof.operands
+    return Work(
+        launch=launch,
+        again=lambda: implementation.launch(proof.case, operands.copy()),
+        operand_bytes=sum(one.numel() * one.element_size() for one in operands.named().values()),
+        why_not_captured=implementation.why_not_captured,
+    )
 
 
 def _descriptions(table: Table, code: str) -> tuple[Description, ...]:

@@ -28,20 +28,30 @@ class Watch:
 
     Args:
         device: whose clocks to read; `cpu` for none.
+        busy: gives the device something to do while its clocks are read.
         now: what the duration is measured with.
     """
 
-    def __init__(self, device: str, now: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        device: str,
+        *,
+        busy: Callable[[], object] = lambda: None,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._device = device
+        self._busy = busy
         self._now = now
 
     def __enter__(self) -> Self:
+        self._busy()
         self._device_before = device_telemetry(self._device)
         self._before = _read(self._now)
         return self
 
     def __exit__(self, *_: object) -> None:
         before, after = self._before, _read(self._now)
+        self._busy()
         device = device_telemetry(self._device)
         self.telemetry = Telemetry(
             wall_s=after.now_s - before.now_s,

@@ -109,6 +109,7 @@ class Implementation(ABC):
         name: unique; letters, digits and underscores.
         idea: one line for `gconvbench list --implementations`.
         operations: which of the operations it computes.
+        why_not_captured: the reason why no launch can be part of a CUDA graph; None where it can.
         on_request: measured only when named, or with `--implementation all`: for those that take
             seconds to prepare.
     """
@@ -117,6 +118,7 @@ class Implementation(ABC):
     idea: str
     operations: tuple[str, ...] = ("conv",)
     on_request: ClassVar[bool] = False
+    why_not_captured: ClassVar[str | None] = None
 
     def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
         """The reason why this implementation cannot compute `case` there, or None where it can."""

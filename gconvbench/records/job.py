@@ -16,6 +16,7 @@ __all__ = [
     "FAILED_OUTCOMES",
     "MEASURED_OUTCOMES",
     "CacheMode",
+    "ClockFacts",
     "Job",
     "Memory",
     "Outcome",
@@ -116,6 +117,31 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return None if self.peak_bytes is None else max(0, self.peak_bytes - self.result_bytes)
 
 
+class ClockFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a device's clock knows of its samples.
+
+    Attributes:
+        tick_s: the smallest difference that it was seen to show.
+        empty_s: what it reads around nothing, which every sample has in it.
+        sleep_s: how long the stream was kept busy before a sample, in the end.
+        flush_bytes: of the buffer that empties the last-level cache; 0 where none does.
+        buffers: sets of operands that launches took in turn.
+        tried: samples taken, invalid ones too.
+        idle: of these, samples in which the device had waited for the host.
+        repeated_chunks: how often samples were thrown away and taken again for that, or because
+            memory was taken from the device meanwhile.
+    """
+
+    tick_s: float
+    empty_s: float
+    sleep_s: float
+    flush_bytes: int = 0
+    buffers: int = 1
+    tried: int = 0
+    idle: int = 0
+    repeated_chunks: int = 0
+
+
 class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Samples of one job in one round and cache mode.
 
@@ -126,6 +152,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         target_reached: whether sampling stopped because the interval was narrow enough.
         labels: what a reader should know of these samples, such as `target not reached`.
         telemetry: what the machine did while they were taken.
+        clock: what the clock knows of them; null on the host's.
     """
 
     cache_mode: CacheMode
@@ -134,6 +161,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     target_reached: bool
     labels: tuple[str, ...] = ()
     telemetry: Telemetry | None = None
+    clock: ClockFacts | None = None
 
     def __post_init__(self) -> None:
         """A time is made of samples, and a sample of time."""
@@ -159,6 +187,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
         proof_s: how long the proof took; the first job of a case bears the reference.
         first_launch_s: how long preparing and the first launch took.
         timings: one per cache mode.
+        left_out: the cache modes that could not be timed, each with the reason.
         memory: what one launch takes.
         dispatch: what a launch runs; null where that was not looked at.
         telemetry: what the machine did meanwhile, proof, timing and all.
@@ -175,6 +204,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
     proof_s: float | None = None
     first_launch_s: float | None = None
     timings: tuple[Timing, ...] = ()
+    left_out: dict[str, str] = {}
     memory: Memory | None = None
     dispatch: Dispatch | None = None
     telemetry: Telemetry | None = None

@@ -2,5 +2,6 @@
 
 from gconvbench.timing.clock import Clock, HostClock
 from gconvbench.timing.sampling import Sampling, take_samples, warm_up
+from gconvbench.timing.unrolled import UnrolledClock
 
-__all__ = ["Clock", "HostClock", "Sampling", "take_samples", "warm_up"]
+__all__ = ["Clock", "HostClock", "Sampling", "UnrolledClock", "take_samples", "warm_up"]

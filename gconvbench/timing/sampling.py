@@ -12,6 +12,7 @@ from gconvbench.labels import TARGET_NOT_REACHED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gconvbench.records import ClockFacts
     from gconvbench.stopping import StoppingCriterion
     from gconvbench.timing.clock import Clock
 
@@ -19,12 +20,17 @@ __all__ = ["Sampling", "take_samples", "warm_up"]
 
 
 class Sampling(NamedTuple):
-    """Samples in seconds per launch, in the order taken, and what to know of them."""
+    """Samples in seconds per launch, in the order taken, and what to know of them.
+
+    `tick_s` is the smallest difference that a sample can show.
+    """
 
     samples_s: tuple[float, ...]
     launches_per_sample: int
+    tick_s: float
     target_reached: bool
     labels: tuple[str, ...]
+    facts: ClockFacts | None = None
 
 
 def warm_up(
@@ -55,22 +61,24 @@ def warm_up(
 def take_samples(
     launch: Callable[[], object],
     clock: Clock,
-    stopping: StoppingCriterion,
+    stopping_at: Callable[[float], StoppingCriterion],
     *,
     launch_s: float,
     now: Callable[[], float] = time.perf_counter,
 ) -> Sampling:
-    """Sample `launch` until `stopping` is finished.
+    """Sample `launch` until the criterion is finished.
 
     Args:
         launch: one enqueue of the work, already warm.
         clock: what to read.
-        stopping: fresh; takes note of every sample.
+        stopping_at: makes the criterion of samples with this resolution, in seconds.
         launch_s: about how long one launch takes, in seconds.
         now: what the time caps are measured with.
     """
     samples_s: list[float] = []
-    launches = clock.launches_per_sample(launch_s)
+    launches = clock.begin(launch, launch_s)
+    tick_s = clock.tick_s / launches
+    stopping = stopping_at(tick_s)
     with _no_garbage_collection():
         while not stopping.is_finished:
             start = now()
@@ -82,7 +90,14 @@ def take_samples(
     labels = clock.labels()
     if not stopping.target_reached:
         labels = (TARGET_NOT_REACHED, *labels)
-    return Sampling(tuple(samples_s), launches, stopping.target_reached, labels)
+    return Sampling(
+        samples_s=tuple(samples_s),
+        launches_per_sample=launches,
+        tick_s=tick_s,
+        target_reached=stopping.target_reached,
+        labels=labels,
+        facts=clock.facts(),
+    )
 
 
 @contextmanager

@@ -26,7 +26,7 @@ import random
 
 from torch.nn.functional import conv2d
 
-from gconvbench import engine
+from gconvbench import engine, views
 from gconvbench.implementations import Implementation
 
 FACTORS = {factors!r}
@@ -39,7 +39,7 @@ class Clock:
 
     tick_s = 1e-9
 
-    def launches_per_sample(self, launch_s):
+    def begin(self, launch, launch_s):
         return 1
 
     def chunk(self, launch, launches):
@@ -51,6 +51,9 @@ class Clock:
     def labels(self):
         return ()
 
+    def facts(self):
+        return None
+
 
 def anchors(samples):
     """Work beside the code under test is scripted, too."""
@@ -58,7 +61,7 @@ def anchors(samples):
     return {{f"anchor_{{i}}": noisy() for i in range(8)}}
 
 
-engine._clock = lambda device, mode: Clock()
+views.clocks_of = lambda device, modes: {{mode: Clock() for mode in modes}}
 engine.anchor_samples = anchors
 
 

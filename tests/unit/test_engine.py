@@ -102,7 +102,7 @@ class ScriptedClock:
     def __init__(self, *samples_s: float) -> None:
         self._samples_s = iter(samples_s)
 
-    def launches_per_sample(self, launch_s: float) -> int:
+    def begin(self, launch: object, launch_s: float) -> int:
         return 1
 
     def chunk(self, launch: object, launches: int) -> tuple[float]:
@@ -110,6 +110,9 @@ class ScriptedClock:
 
     def labels(self) -> tuple[str, ...]:
         return ()
+
+    def facts(self) -> None:
+        return None
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ class ScriptedClock:
 )
 def test_labels_follow_the_clock(samples_s: list[float], labels: set[str]) -> None:
     engine = make_engine(target=0.02)
-    engine._clocks = {"hot": ScriptedClock(*samples_s)}
+    engine._views._clocks = {"hot": ScriptedClock(*samples_s)}
     record = engine.measure(Measure(job(), 1))
     assert record.outcome == "measured", record.detail
     assert record.timings[0].samples_s == tuple(samples_s)

@@ -29,14 +29,10 @@ class ScriptedTime:
         self.now_s += seconds
 
 
-def stopping(**changes: float) -> MedianPrecision:
-    rules = {"target": 0.02, "min_samples": 10, "max_samples": 50, "min_time_s": 0.0,
-             "max_time_s": 100.0, "tick_s": 0.0}  # fmt: skip
-    rules |= changes
+def stopping(tick_s: float) -> MedianPrecision:
     return MedianPrecision(
-        target=rules["target"], min_samples=int(rules["min_samples"]),
-        max_samples=int(rules["max_samples"]), min_time_s=rules["min_time_s"],
-        max_time_s=rules["max_time_s"], tick_s=rules["tick_s"],
+        target=0.02, min_samples=10, max_samples=50, min_time_s=0.0, max_time_s=100.0,
+        tick_s=tick_s,
     )  # fmt: skip
 
 
@@ -49,13 +45,13 @@ def test_a_sample_is_the_mean_over_its_launches() -> None:
 
 def test_short_launches_are_batched_to_a_millisecond() -> None:
     clock = HostClock(now=ScriptedTime(reading_s=1e-7))
-    assert clock.launches_per_sample(1e-5) == 100
-    assert clock.launches_per_sample(1e-3) == 1
-    assert clock.launches_per_sample(1.0) == 1
+    assert clock.begin(print, 1e-5) == 100
+    assert clock.begin(print, 1e-3) == 1
+    assert clock.begin(print, 1.0) == 1
 
 
 def test_a_slow_clock_may_cost_a_thousandth_of_a_sample() -> None:
-    assert HostClock(now=ScriptedTime(reading_s=1e-5)).launches_per_sample(1e-3) in {10, 11}
+    assert HostClock(now=ScriptedTime(reading_s=1e-5)).begin(print, 1e-3) in {10, 11}
 
 
 def test_the_tick_is_the_smallest_step_seen() -> None:
@@ -65,7 +61,7 @@ def test_the_tick_is_the_smallest_step_seen() -> None:
 def test_steady_work_stops_at_the_fewest_samples() -> None:
     time = ScriptedTime()
     sampling = take_samples(
-        lambda: time.work(0.5), HostClock(now=time), stopping(), launch_s=0.5, now=time
+        lambda: time.work(0.5), HostClock(now=time), stopping, launch_s=0.5, now=time
     )
     assert sampling.samples_s == (0.5,) * 10
     assert sampling.target_reached
@@ -78,7 +74,7 @@ def test_unsteady_work_goes_on_to_the_cap_and_says_so() -> None:
     sampling = take_samples(
         lambda: time.work(next(durations_s)),
         HostClock(now=time),
-        stopping(),
+        stopping,
         launch_s=1.0,
         now=time,
     )
@@ -89,7 +85,7 @@ def test_unsteady_work_goes_on_to_the_cap_and_says_so() -> None:
 def test_slow_work_stops_at_the_time_cap_with_what_it_has() -> None:
     time = ScriptedTime()
     sampling = take_samples(
-        lambda: time.work(40.0), HostClock(now=time), stopping(), launch_s=40.0, now=time
+        lambda: time.work(40.0), HostClock(now=time), stopping, launch_s=40.0, now=time
     )
     assert len(sampling.samples_s) == 3
     assert not sampling.target_reached
@@ -100,7 +96,7 @@ class ChunkClock:
 
     tick_s = 0.0
 
-    def launches_per_sample(self, launch_s: float) -> int:
+    def begin(self, launch: object, launch_s: float) -> int:
         return 1
 
     def chunk(self, launch: object, launches: int) -> Sequence[float]:
@@ -109,9 +105,12 @@ class ChunkClock:
     def labels(self) -> tuple[str, ...]:
         return ("host_bound",)
 
+    def facts(self) -> None:
+        return None
+
 
 def test_chunks_are_taken_whole_and_labels_are_kept() -> None:
-    sampling = take_samples(lambda: None, ChunkClock(), stopping(), launch_s=1.0, now=lambda: 0.0)
+    sampling = take_samples(lambda: None, ChunkClock(), stopping, launch_s=1.0, now=lambda: 0.0)
     assert len(sampling.samples_s) == 14
     assert sampling.labels == ("host_bound",)
 
@@ -124,7 +123,7 @@ def test_no_garbage_is_collected_within_a_sample_and_the_setting_is_restored() -
         seen.add(gc.isenabled())
         time.work(1.0)
 
-    take_samples(launch, HostClock(now=time), stopping(), launch_s=1.0, now=time)
+    take_samples(launch, HostClock(now=time), stopping, launch_s=1.0, now=time)
     assert seen == {False}
     assert gc.isenabled()
 
