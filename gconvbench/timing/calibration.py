@@ -16,9 +16,9 @@ __all__ = ["Calibration", "calibrate"]
 _CYCLES = 10_000_000
 _RATES = 4
 """A card at rest raises its clock meanwhile: the highest rate counts, so that no sleep is short."""
-_LENGTHS = 100
-_STEP_CYCLES = 997
-"""Sleeps of this many cycles more each, so that their times fall on many different ticks."""
+_LENGTHS = tuple(1000 + 8 * n * (n + 1) for n in range(100))
+"""Cycles: at first each a few nanoseconds longer than the one before, in the end a microsecond, so
+that clocks with ticks of either length show neighbouring ones."""
 _EMPTY_PAIRS = 50
 _LEAST_TICK_S = 1e-9
 """Differences below are the rounding of the float that a time is returned in."""
@@ -46,7 +46,7 @@ def calibrate(device: torch.device) -> Calibration:
     torch.cuda._sleep(_CYCLES)  # noqa: SLF001 (there is no public one; the first loads the kernel)
     long_s = _times_s(device, [_CYCLES] * _RATES)
     cycles_per_s = max(_CYCLES / time_s for time_s in long_s)
-    short_s = _times_s(device, [_STEP_CYCLES * (1 + length) for length in range(_LENGTHS)])
+    short_s = _times_s(device, _LENGTHS)
     empty_s = statistics.median(_times_s(device, [0] * _EMPTY_PAIRS))
     return Calibration(cycles_per_s, _tick_s(short_s), empty_s)
 

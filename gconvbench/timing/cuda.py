@@ -86,7 +86,8 @@ class CudaEventClock:
         if self._flush or launch_s >= _CERTAINLY_LONG_S:
             return 1
         self._sleep_s = self._sleep_for(1)
-        self._launch_s = max(min(self._try(launch, 1, _PROBES).samples_s), self.tick_s)
+        probed_s = min(self._try(launch, 1, _PROBES).samples_s)
+        self._launch_s = max(probed_s - self._calibration.empty_s, self.tick_s)
         self._forget_counts()
         return max(1, math.ceil(self._shortest_sample_s / self._launch_s))
 
@@ -102,7 +103,8 @@ class CudaEventClock:
                 break
             self._repeated += 1
             if tried.was_idle:
-                self._sleep_s = min(_LONGEST_SLEEP_S, self._sleep_s * _LENGTHEN)
+                wanted_s = max(_LENGTHEN * self._sleep_s, _SLEEP_MARGIN * tried.enqueue_s)
+                self._sleep_s = min(_LONGEST_SLEEP_S, wanted_s)
                 self._most_samples = max(1, self._most_samples // _SHORTEN)
         self._labels |= {HOST_BOUND} if tried.was_idle else set()
         self._labels |= {ALLOCATOR_GREW} if tried.grew else set()
@@ -150,15 +152,17 @@ class CudaEventClock:
 
     def _try(self, launch: Callable[[], object], launches: int, samples: int) -> _Tried:
         self._make_pairs(samples)
-        idle = 0
+        idle, enqueue_s = 0, 0.0
         allocations = self._device_allocations()
         for start, end in self._pairs[:samples]:
             if self._flush:
                 self._flush.run()
             self._sleep(self._sleep_s)
             start.record()
+            before = time.perf_counter()
             for _ in range(launches):
                 launch()
+            enqueue_s = max(enqueue_s, time.perf_counter() - before)
             end.record()
             idle += start.query()
         torch.cuda.synchronize(self._device)
@@ -166,7 +170,7 @@ class CudaEventClock:
         self._idle += idle
         grew = self._device_allocations() != allocations
         times_s = [a.elapsed_time(b) / 1e3 / launches for a, b in self._pairs[:samples]]
-        return _Tried(times_s, was_idle=idle > 0, grew=grew)
+        return _Tried(times_s, enqueue_s, was_idle=idle > 0, grew=grew)
 
     def _make_pairs(self, count: int) -> None:
         """Events are made once and recorded again and again: to make one takes time."""
@@ -200,9 +204,10 @@ class CudaEventClock:
 
 
 class _Tried(NamedTuple):
-    """One chunk, valid or not."""
+    """One chunk, valid or not; `enqueue_s` is what the slowest sample took to be enqueued."""
 
     samples_s: list[float]
+    enqueue_s: float
     was_idle: bool
     grew: bool
 
