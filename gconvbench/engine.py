@@ -24,7 +24,7 @@ from gconvbench.device import (
     why_memory_lacks,
     why_unavailable,
 )
-from gconvbench.dispatch import dispatch_of
+from gconvbench.dispatch import backends_of, cuda_kernels, dispatch_of
 from gconvbench.environment import machine_slug, read_environment
 from gconvbench.failure import one_line, outcome_of
 from gconvbench.implementations import (
@@ -35,6 +35,7 @@ from gconvbench.implementations import (
     why_unsupported,
 )
 from gconvbench.memory import memory_of
+from gconvbench.operands import normal_operands
 from gconvbench.protocol import (
     Anchored,
     AskSupport,
@@ -43,10 +44,11 @@ from gconvbench.protocol import (
     MeasureAnchors,
     Ready,
     Refused,
+    SeeKernels,
     SetUp,
     Support,
 )
-from gconvbench.records import Dispatch, Job, Memory, Method, Outcome, Record, Timing
+from gconvbench.records import Dispatch, Job, KernelLine, Memory, Method, Outcome, Record, Timing
 from gconvbench.telemetry import Watch
 from gconvbench.views import Views, Work
 
@@ -129,6 +131,29 @@ class Engine:
         """Samples of a launch in each view that it can have; nothing is proved."""
         return self._views.time(Work(launch=launch))[0]
 
+    def see_kernels(self, request: SeeKernels) -> KernelLine:
+        """Launch a job anew under the device's profiler, which may slow down what comes after it.
+
+        The process has chosen its kernels already, and chooses them again.
+        """
+        job = request.job
+        reset_settings(self._method.threads)
+        set_switches(self._switches)
+        try:
+            with torch.inference_mode(mode=False):
+                dispatch = self._kernels_of(job)
+        except Exception as error:  # noqa: BLE001 (an implementation may raise anything)
+            return KernelLine(job=job, round=request.round, detail=one_line(error))
+        return KernelLine(job=job, round=request.round, dispatch=dispatch)
+
+    def _kernels_of(self, job: Job) -> Dispatch:
+        case = parse_case(job.case)
+        set_math_mode(case.math_mode, self._device)
+        operands = normal_operands(case, seed=self._method.seed, device=self._device)
+        launch = self._table.implementations[job.implementation].launch(case, operands)
+        launch()
+        return cuda_kernels(launch, self._synchronize)
+
     def measure_anchors(self, request: MeasureAnchors) -> Anchored:
         """Time what is not under test."""
         return Anchored(anchor_samples(request.samples))
@@ -181,7 +206,7 @@ class Engine:
             memory = memory_of(launch, self._device)  # and what the proof displaced comes back
             self._synchronize()
             timings, left_out = self._views.time(_work(implementation, proof, launch))
-            dispatch = dispatch_of(launch, self._synchronize)
+            dispatch = self._dispatch_of(implementation, launch)
             with _time_of() as proving_again:
                 faults = prove_again(implementation, proof, launch, operands, prepared)
             proof_s += proving_again[0]
@@ -204,6 +229,14 @@ class Engine:
             memory=memory,
             dispatch=dispatch,
         )
+
+    def _dispatch_of(self, implementation: Implementation, launch: Launch) -> Dispatch:
+        """Whatever can be seen without leaving a trace."""
+        dispatch = dispatch_of(launch, self._synchronize)
+        if implementation.is_compiled:
+            return dispatch
+        backends = backends_of(launch, self._synchronize)
+        return msgspec.structs.replace(dispatch, backends=backends)
 
     def _why_no_proof(self, case: Case) -> str | None:
         """Forget the proof of another case; the reason where there is no room for a new one."""

@@ -17,6 +17,7 @@ from gconvbench.records import (
     Explanation,
     FileExplanation,
     Job,
+    KernelLine,
     Method,
     Record,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "ExplainLayer",
     "Explained",
     "FileExplained",
+    "KernelsSeen",
     "Measure",
     "MeasureAnchors",
     "MeasureCeilings",
@@ -40,6 +42,7 @@ __all__ = [
     "Refused",
     "Reply",
     "Request",
+    "SeeKernels",
     "SetUp",
     "Support",
 ]
@@ -90,6 +93,22 @@ class Measure(msgspec.Struct, frozen=True, tag=True):
 
     job: Job
     round: int
+
+
+class SeeKernels(msgspec.Struct, frozen=True, tag=True):
+    """Which kernels does this job, measured before, run? The reply is a `KernelsSeen`.
+
+    To be asked when nothing more is timed in the process.
+    """
+
+    job: Job
+    round: int
+
+
+class KernelsSeen(msgspec.Struct, frozen=True, tag=True):
+    """Reply to `SeeKernels`."""
+
+    line: KernelLine
 
 
 class AskSupport(msgspec.Struct, frozen=True, tag=True):
@@ -213,6 +232,7 @@ Request = (
     | ExplainFile
     | MeasureCeilings
     | Examine
+    | SeeKernels
 )
 Reply = (
     Ready
@@ -224,4 +244,5 @@ Reply = (
     | FileExplained
     | CeilingsMeasured
     | Examined
+    | KernelsSeen
 )

@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.errors import NotMeasuredError, UsageError, refused_name
-from gconvbench.records import SCHEMA, Footer, Header, Job, Line, Record, decode_line, encode_line
+from gconvbench.records import (
+    SCHEMA,
+    Footer,
+    Header,
+    Job,
+    KernelLine,
+    Line,
+    Record,
+    decode_line,
+    encode_line,
+    united_dispatch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,6 +44,7 @@ __all__ = [
     "list_runs",
     "load_run",
     "load_unchanged",
+    "with_kernels",
 ]
 
 _SUFFIX = ".jsonl"
@@ -48,7 +60,8 @@ class Run(msgspec.Struct, frozen=True):
     Attributes:
         path: where it is.
         header: its first line.
-        records: in the order they were appended; of two for the same job and round the first.
+        records: in the order they were appended, with the kernels that were seen later; of two for
+            the same job and round the first.
         footer: None where the run was interrupted.
         unreadable: how many lines could not be read.
         intact: whether the footer's checksum holds; None without a footer.
@@ -152,9 +165,17 @@ def load_run(path: Path) -> Run:
     for _, line in lines:
         if isinstance(line, Record):
             records.setdefault((line.job, line.round), line)
+        elif isinstance(line, KernelLine) and (known := records.get((line.job, line.round))):
+            records[line.job, line.round] = with_kernels(known, line)
     footer, intact = _footer(lines)
     unreadable = sum(1 for raw, line in lines if line is None and raw.strip())
     return Run(path, header, tuple(records.values()), footer, unreadable, intact)
+
+
+def with_kernels(record: Record, line: KernelLine) -> Record:
+    """The record with the kernels that were seen later."""
+    dispatch = united_dispatch((record.dispatch, line.dispatch))
+    return msgspec.structs.replace(record, dispatch=dispatch)
 
 
 def load_unchanged(path: Path) -> Run:

@@ -25,6 +25,7 @@ from gconvbench.protocol import (
     Examine,
     ExplainFile,
     ExplainLayer,
+    KernelsSeen,
     Measure,
     MeasureAnchors,
     MeasureCeilings,
@@ -33,6 +34,7 @@ from gconvbench.protocol import (
     Refused,
     Reply,
     Request,
+    SeeKernels,
     SetUp,
 )
 
@@ -66,6 +68,8 @@ def _serve(requests: Iterator[bytes], reply: Callable[[Reply], None]) -> None:
             reply(answer)
         elif engine is None or explainer is None:
             reply(Refused("the worker was asked for work before it was set up"))
+        elif isinstance(request, SeeKernels):
+            reply(KernelsSeen(engine.see_kernels(request)))
         elif isinstance(request, Measure):
             record = engine.measure(request)
             reply(Measured(record))

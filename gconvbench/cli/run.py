@@ -15,6 +15,7 @@ from gconvbench.records import (
     FAILED_OUTCOMES,
     SCHEMA,
     Job,
+    KernelLine,
     Plan,
     PlannedCase,
     Record,
@@ -231,6 +232,10 @@ class _JsonObserver:
     def job_done(self, record: Record) -> None:
         _print_line(record)
         self._other.job_done(record)
+
+    def kernels_seen(self, line: KernelLine) -> None:
+        _print_line(line)
+        self._other.kernels_seen(line)
 
 
 def _print_line(line: object) -> None:

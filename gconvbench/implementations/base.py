@@ -109,6 +109,7 @@ class Implementation(ABC):
         name: unique; letters, digits and underscores.
         idea: one line for `gconvbench list --implementations`.
         operations: which of the operations it computes.
+        is_compiled: whether it is compiled anew for whoever looks at its operators.
         why_not_captured: the reason why no launch can be part of a CUDA graph; None where it can.
         on_request: measured only when named, or with `--implementation all`: for those that take
             seconds to prepare.
@@ -118,6 +119,7 @@ class Implementation(ABC):
     idea: str
     operations: tuple[str, ...] = ("conv",)
     on_request: ClassVar[bool] = False
+    is_compiled: ClassVar[bool] = False
     why_not_captured: ClassVar[str | None] = None
 
     def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002

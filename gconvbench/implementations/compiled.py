@@ -38,6 +38,7 @@ class Compiled(Implementation):
     """
 
     on_request = True
+    is_compiled = True
 
     def __init__(self, inner: Implementation) -> None:
         self._inner = inner

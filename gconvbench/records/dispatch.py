@@ -29,20 +29,40 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         operators: of PyTorch, such as `aten::mkldnn_convolution`; empty where they were not seen.
-        kernels: of libraries behind them, such as `onednn::convolution(jit:avx2)`; empty where none
-            were seen.
+        kernels: of libraries behind them, such as `onednn::convolution(jit:avx2)`, or on a GPU
+            whatever ran there; empty where none were seen.
+        counts: how often each kernel ran.
+        shares: of the kernels' time; empty where it is not known.
+        backends: that PyTorch gave the convolutions to, such as `Cudnn`; empty where they were not
+            seen.
     """
 
     operators: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
+    counts: dict[str, int] = {}
+    shares: dict[str, float] = {}
+    backends: tuple[str, ...] = ()
+
+    @property
+    def kernel_launches(self) -> int | None:
+        """Of all kernels together; None where they were not seen or counted."""
+        return sum(self.counts.values()) or None
 
 
 def united_dispatch(several: Iterable[Dispatch | None]) -> Dispatch:
-    """What any of them ran."""
+    """What any of them ran; counts and shares are those of the first that has them."""
     known = [one for one in several if one]
+    counts: dict[str, int] = {}
+    shares: dict[str, float] = {}
+    for one in reversed(known):
+        counts |= one.counts
+        shares |= one.shares
     return Dispatch(
         operators=tuple(dict.fromkeys(name for one in known for name in one.operators)),
         kernels=tuple(dict.fromkeys(name for one in known for name in one.kernels)),
+        counts=counts,
+        shares=shares,
+        backends=tuple(dict.fromkeys(name for one in known for name in one.backends)),
     )
 
 
@@ -54,7 +74,8 @@ def dispatch_text(before: Dispatch, after: Dispatch) -> str:
     """
     operators = _text(before.operators, after.operators)
     kernels = _text(before.kernels, after.kernels)
-    parts = {"operators": operators, "kernels": kernels}
+    backends = _text(before.backends, after.backends)
+    parts = {"operators": operators, "backends": backends, "kernels": kernels}
     return "; ".join(f"{what} {text}" for what, text in parts.items() if text)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "CacheMode",
     "ClockFacts",
     "Job",
+    "KernelLine",
     "Memory",
     "Outcome",
     "Record",
@@ -219,3 +220,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag="record", tag_field=
         if self.outcome not in MEASURED_OUTCOMES and not self.detail:
             message = f"a {self.outcome} record needs a reason"
             raise ValueError(message)
+
+
+class KernelLine(msgspec.Struct, frozen=True, kw_only=True, tag="kernels", tag_field="kind"):
+    """What a device's profiler saw of a job when all times of its process had been taken.
+
+    Attributes:
+        job: which case, in which way.
+        round: in which process.
+        dispatch: its kernels; empty where they could not be seen.
+        detail: the reason for that.
+    """
+
+    job: Job
+    round: int
+    dispatch: Dispatch = Dispatch()
+    detail: str = ""

@@ -9,7 +9,7 @@ import msgspec
 from gconvbench.errors import UsageError
 from gconvbench.records.environment import Environment
 from gconvbench.records.instrument import Ceilings, Examination
-from gconvbench.records.job import CacheMode, Record
+from gconvbench.records.job import CacheMode, KernelLine, Record
 
 __all__ = [
     "SCHEMA",
@@ -153,7 +153,7 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, tag="footer", tag_field=
     sha256: str
 
 
-Line = Header | Record | Footer
+Line = Header | Record | KernelLine | Footer
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)

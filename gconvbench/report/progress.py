@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from gconvbench.records import Job, Record, Timing
+    from gconvbench.records import Job, KernelLine, Record, Timing
 
 __all__ = ["BarProgress", "LineProgress", "progress"]
 
@@ -52,6 +52,11 @@ class BarProgress:
         if record.outcome not in _QUIET:
             self._bar.console.print(_line(record), soft_wrap=True, markup=False)
 
+    def kernels_seen(self, line: KernelLine) -> None:
+        """Mention what could not be seen."""
+        if line.detail:
+            self._bar.console.print(_kernel_text(line), soft_wrap=True, markup=False)
+
 
 class LineProgress:
     """One line per record with the time left: of the budget, or by the mean of the jobs so far."""
@@ -86,6 +91,11 @@ class LineProgress:
             counter = f"{self._done}, {fmt.duration(left_s)} of the budget left"
         self._console.print(f"[{counter}] {_line(record)}", soft_wrap=True, markup=False)
 
+    def kernels_seen(self, line: KernelLine) -> None:
+        """Mention what could not be seen."""
+        if line.detail:
+            self._console.print(_kernel_text(line), soft_wrap=True, markup=False)
+
 
 @contextmanager
 def progress(
@@ -115,6 +125,11 @@ def _line(record: Record) -> str:
     what = times or record.outcome
     reason = f" ({record.detail})" if record.detail else ""
     return f"round {record.round} {job.implementation} {job.case}: {what}{reason}"
+
+
+def _kernel_text(line: KernelLine) -> str:
+    job = line.job
+    return f"round {line.round} {job.implementation} {job.case}: no kernels ({line.detail})"
 
 
 def _time(timing: Timing) -> str:

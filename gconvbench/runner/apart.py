@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gconvbench.protocol import Description
-    from gconvbench.records import Job, Method, Plan, Record
+    from gconvbench.records import Job, KernelLine, Method, Plan, Record
     from gconvbench.runner.execute import Observer
     from gconvbench.store import Run
 
@@ -71,4 +71,7 @@ class Silent:
         """Nothing."""
 
     def job_done(self, record: Record) -> None:
+        """Nothing."""
+
+    def kernels_seen(self, line: KernelLine) -> None:
         """Nothing."""

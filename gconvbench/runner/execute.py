@@ -8,7 +8,7 @@ from gconvbench.runner.schedule import schedule_of
 from gconvbench.runner.workers import Workers
 
 if TYPE_CHECKING:
-    from gconvbench.records import Footer, Job, Record
+    from gconvbench.records import Footer, Job, KernelLine, Record
     from gconvbench.runner.process import WorkerProcess
     from gconvbench.store import Run, RunWriter
 
@@ -23,6 +23,9 @@ class Observer(Protocol):
 
     def job_done(self, record: Record) -> None:
         """The record is on the disk."""
+
+    def kernels_seen(self, line: KernelLine) -> None:
+        """So is what was seen of a job later."""
 
 
 def execute(
@@ -61,6 +64,9 @@ def execute(
                 writer.append(record)
                 schedule.add(record)
                 observer.job_done(record)
+            for line in workers.see_kernels():
+                writer.append(line)
+                observer.kernels_seen(line)
     for record in schedule.rest():
         writer.append(record)
         observer.job_done(record)

@@ -25,12 +25,14 @@ from gconvbench.protocol import (
     ExplainFile,
     ExplainLayer,
     FileExplained,
+    KernelsSeen,
     Measure,
     MeasureAnchors,
     Measured,
     Ready,
     Refused,
     Reply,
+    SeeKernels,
     SetUp,
     Support,
 )
@@ -38,7 +40,7 @@ from gconvbench.runner.checkout import top_if_any
 
 if TYPE_CHECKING:
     from gconvbench.protocol import Request
-    from gconvbench.records import Explanation, FileExplanation, Job, Method, Record
+    from gconvbench.records import Explanation, FileExplanation, Job, KernelLine, Method, Record
     from gconvbench.runner.side import Side
 
 __all__ = ["KEPT_MEMORY", "WorkerLostError", "WorkerProcess"]
@@ -136,6 +138,16 @@ class WorkerProcess:
             message = "gave an answer to something else"
             raise WorkerLostError(message)
         return record
+
+    def see_kernels(self, job: Job, number: int) -> KernelLine:
+        """The kernels of a job that it has measured, when nothing more is timed by it.
+
+        Raises:
+            WorkerLostError: it died of that, or took too long.
+        """
+        reply = self._ask(SeeKernels(job, number), _QUESTION_TIMEOUT_S)
+        assert isinstance(reply, KernelsSeen)  # noqa: S101
+        return reply.line
 
     def set_up(self, method: Method) -> None:
         """Measure by another method from now on; threads and cores stay as they were."""

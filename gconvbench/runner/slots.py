@@ -12,7 +12,7 @@ import msgspec
 from gconvbench.runner.begin import make_header
 from gconvbench.runner.process import WorkerProcess
 from gconvbench.runner.workers import Workers
-from gconvbench.store import RunWriter
+from gconvbench.store import RunWriter, with_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +120,8 @@ class MeasuredSide:
     ) -> Slot:
         """Measure these jobs in one fresh process, in an order of its own.
 
-        A job that kills the process costs one record; the others go on in another process.
+        A job that kills the process costs one record; the others go on in another process. On a
+        GPU the first process looks at kernels in the end.
 
         Args:
             jobs: which.
@@ -138,6 +139,9 @@ class MeasuredSide:
                 self.writer.append(record)
                 records[job] = record
             anchors = workers.measure_anchors(anchor_samples) if anchor_samples else {}
+            for line in workers.see_kernels() if self.slots == 1 else ():
+                self.writer.append(line)
+                records[line.job] = with_kernels(records[line.job], line)
         return Slot(records, anchors, time.monotonic() - start)
 
     def finish(self) -> None:

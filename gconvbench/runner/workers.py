@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from gconvbench.errors import NotComparableError, NotMeasuredError
-from gconvbench.records import Record, differences
+from gconvbench.records import KernelLine, Record, differences
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gconvbench.protocol import Ready
     from gconvbench.records import Environment, Header, Job
     from gconvbench.runner.side import Side
@@ -36,6 +38,7 @@ class Workers:
         self._timeout_s = timeout_s
         self._worker = worker
         self._side = side
+        self._measured: list[tuple[Job, int]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +57,7 @@ class Workers:
             reason = f"the worker {error}"
             record = Record(job=job, round=number, outcome=error.outcome, detail=reason)
         else:
+            self._measured += [(job, number)] if record.timings else []
             if record.outcome == "crashed":
                 self._close(kill=False)
         return msgspec.structs.replace(record, waited_s=round(time.perf_counter() - start, 6))
@@ -66,6 +70,21 @@ class Workers:
         except WorkerLostError:
             self._close(kill=True)
             return {}
+
+    def see_kernels(self) -> Iterator[KernelLine]:
+        """The kernels of what the present worker has measured, when nothing more is timed by it.
+
+        On the CPU they are in the records already. Those of a worker that was lost are not known.
+        """
+        measured, self._measured = self._measured, []
+        for job, number in measured if self._header.device != "cpu" else ():
+            if self._worker is None:
+                return
+            try:
+                yield self._worker.see_kernels(job, number)
+            except WorkerLostError as error:
+                self._close(kill=True)
+                yield KernelLine(job=job, round=number, detail=f"the worker {error}")
 
     def renew(self) -> None:
         """End the worker; the next job has a fresh one."""
@@ -86,6 +105,7 @@ class Workers:
         if self._worker:
             self._worker.close(kill=kill)
         self._worker = None
+        self._measured = []
 
 
 def why_other_environment(environment: Environment, ready: Ready) -> str | None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
 
 import pytest
 import torch
@@ -16,10 +18,16 @@ from torch.nn.functional import conv2d
 
 from gconvbench.cases import Case
 from gconvbench.device import set_switches
-from gconvbench.dispatch import CountedDispatch, counted_dispatch, dispatch_of
+from gconvbench.dispatch import (
+    CountedDispatch,
+    backends_of,
+    counted_dispatch,
+    cuda_kernels,
+    dispatch_of,
+)
 from gconvbench.implementations import load_table
 from gconvbench.operands import normal_operands
-from gconvbench.records import Dispatch, dispatch_text
+from gconvbench.records import Dispatch, dispatch_text, united_dispatch
 from gconvbench.settings import preserved_settings
 
 ROOT = Path(__file__).parents[2]
@@ -199,6 +207,8 @@ def test_a_difference_is_named_where_both_are_known(
     assert dispatch_text(*sides) == (text and f"operators {text}")
     sides = [Dispatch(kernels=tuple(before)), Dispatch(kernels=tuple(after))]
     assert dispatch_text(*sides) == (text and f"kernels {text}")
+    sides = [Dispatch(backends=tuple(before)), Dispatch(backends=tuple(after))]
+    assert dispatch_text(*sides) == (text and f"backends {text}")
 
 
 def counted(implementation: str, groups: int = 3) -> CountedDispatch:
@@ -245,3 +255,135 @@ def test_copies_that_an_operator_makes_for_itself_are_not_counted_but_others_are
     assert "conv" in next(iter(convolved))
     copied = counted_dispatch(lambda: (x.clone(), x.double(), x + x), nothing).operators
     assert copied == {"aten::copy_": 2, "aten::add": 1}
+
+
+def test_kernels_are_counted_with_their_share_of_the_time(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    lines = b"".join(
+        b"onednn_verbose,v1,primitive,exec,cpu,%s,forward,src:f32,%s\n" % (kernel, milliseconds)
+        for kernel, milliseconds in [
+            (b"reorder,jit:blk", b"0.25"),
+            (b"convolution,jit:avx2", b"1.5"),
+            (b"reorder,jit:blk", b"0.25"),
+        ]
+    )
+    found = dispatch_of(lambda: os.write(1, lines), nothing)
+    assert found.counts == {"onednn::reorder(jit:blk)": 2, "onednn::convolution(jit:avx2)": 1}
+    assert found.shares == {
+        "onednn::reorder(jit:blk)": 0.25,
+        "onednn::convolution(jit:avx2)": 0.75,
+    }
+    assert found.kernel_launches == 3
+    assert capfd.readouterr().out == ""
+
+
+def test_without_the_time_of_each_there_are_no_shares() -> None:
+    lines = b"onednn_verbose,exec,cpu,sum,ref,a,1.0\nonednn_verbose,exec,cpu,sum,ref,a,soon\n"
+    found = dispatch_of(lambda: os.write(1, lines), nothing)
+    assert (found.counts, found.shares) == ({"onednn::sum(ref)": 2}, {})
+
+
+def test_shares_of_real_kernels_add_up() -> None:
+    assert sum(onednn_dispatch().shares.values()) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_backend_of_each_convolution_is_named_forwards_and_backwards() -> None:
+    x, weight = torch.ones(2, 8, 9, 9), torch.ones(8, 4, 3, 3, requires_grad=True)
+
+    def train() -> object:
+        y = conv2d(x, weight, groups=2)
+        return torch.autograd.grad(y, weight, torch.ones_like(y))
+
+    seen = {}
+    for enabled in (True, False):
+        with preserved_settings("cpu"):
+            set_switches({"onednn_enabled": enabled})
+            seen[enabled] = backends_of(train, nothing)
+    assert seen[True] == ("Mkldnn",)
+    assert len(seen[False]) == 1
+    assert "Mkldnn" not in seen[False]
+
+
+def test_what_is_no_convolution_has_no_backend() -> None:
+    x = torch.ones(2)
+    assert backends_of(lambda: x + x, nothing) == ()
+
+
+@pytest.mark.parametrize("error", [None, TypeError("another signature"), RuntimeError("no")])
+def test_a_private_question_that_is_gone_or_asks_for_more_is_no_error(
+    error: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        assert error is not None
+        raise error
+
+    monkeypatch.setattr(torch._C, "_select_conv_backend", error and refuse)
+    assert (
+        backends_of(lambda: conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3)), nothing) == ()
+    )
+
+
+class ScriptedProfiler:
+    """What a device's profiler lists: kernels, and what is none of its work."""
+
+    def __init__(self, *events: tuple[str, str, float]) -> None:
+        self._events = events
+        self.is_open = False
+
+    def __call__(self, **options: Any) -> ScriptedProfiler:
+        assert options["activities"] == [torch.profiler.ProfilerActivity.CUDA]
+        return self
+
+    def __enter__(self) -> Self:
+        self.is_open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_open = False
+
+    def events(self) -> list[Any]:
+        return [
+            SimpleNamespace(
+                name=name,
+                device_type=getattr(torch.autograd.DeviceType, device),  # type: ignore[attr-defined]
+                time_range=SimpleNamespace(elapsed_us=lambda time_us=time_us: time_us),
+            )
+            for device, name, time_us in self._events
+        ]
+
+
+def test_kernels_of_a_card_are_counted_with_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiler = ScriptedProfiler(
+        ("CPU", "cudaLaunchKernel", 5.0),
+        ("CUDA", "implicit_gemm", 6.0),
+        ("CUDA", "Memset (Device)", 1.0),
+        ("CUDA", "implicit_gemm", 3.0),
+        ("CUDA", "Context Sync", 100.0),
+    )
+    monkeypatch.setattr(torch.profiler, "profile", profiler)
+    launched = []
+    found = cuda_kernels(lambda: launched.append(profiler.is_open), nothing)
+    assert launched == [True]
+    assert found.kernels == ("implicit_gemm", "Memset (Device)")
+    assert found.counts == {"implicit_gemm": 2, "Memset (Device)": 1}
+    assert found.shares == {"implicit_gemm": 0.9, "Memset (Device)": 0.1}
+
+
+def test_a_profiler_that_sees_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.profiler, "profile", ScriptedProfiler(("CPU", "aten::add", 1.0)))
+    with pytest.raises(RuntimeError, match="saw no kernels"):
+        cuda_kernels(lambda: None, nothing)
+
+
+def test_of_several_the_first_that_has_counts_gives_them() -> None:
+    united = united_dispatch([
+        Dispatch(operators=("aten::a",), backends=("Cudnn",)),
+        None,
+        Dispatch(kernels=("k",), counts={"k": 2}, shares={"k": 1.0}),
+        Dispatch(kernels=("k", "l"), counts={"k": 3, "l": 1}, shares={"k": 0.5, "l": 0.5}),
+    ])  # fmt: skip
+    assert united.operators == ("aten::a",)
+    assert united.backends == ("Cudnn",)
+    assert united.kernels == ("k", "l")
+    assert united.counts["k"] == 2
