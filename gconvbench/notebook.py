@@ -69,7 +69,7 @@ def bench(  # noqa: PLR0913 (one argument per option of `gconvbench run`)
         math_mode: `ieee` or `tf32`; by default the case's, of a module `ieee`.
         device: `cpu`, `cuda` or `cuda:1`; by default the module's, of a case `cuda` where there is
             one.
-        cache: `hot`, `cold` or `cold,hot`; by default `hot` on the CPU, both on CUDA.
+        cache: some of `cold,hot,graph,as_called`; by default all on CUDA, `hot` on the CPU.
         rounds: how often to repeat all in shuffled order; with `isolate` each in a fresh process.
         target: half-width of the median's interval at which sampling stops, as its share.
         threads: of the CPU; by default as many as this process uses.

@@ -3,7 +3,7 @@
     [[accepted]]
     cases = "g32*:float16:*"          # glob over case ids
     implementations = "*"             # glob
-    cache_mode = "cold"               # or "hot"; both without
+    cache_mode = "cold"               # or "hot"; all without
     kinds = ["slower"]                # of `records.ACCEPTABLE`
     from = "1a2b3c4"                  # the baseline's commit, or what the baseline is
     to = "5d6e7f8"                    # the contender's
@@ -75,7 +75,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fr
         from_: the baseline's commit, or what the baseline is.
         to: the contender's; of commits for the reader only, since a rebase gives another name.
         largest_change: as a share; None where no kind has a size.
-        cache_mode: `hot` or `cold`; None is both.
+        cache_mode: the view, such as `hot`; None is all.
         reason: why.
         expires: the last day on which it holds.
     """

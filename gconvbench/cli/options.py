@@ -94,8 +94,9 @@ CacheOption = Annotated[
     str | None,
     typer.Option(
         "--cache",
-        metavar="hot|cold|cold,hot",
-        help="Cache modes.  [default: hot; cold,hot on CUDA]",
+        metavar="MODE,...",
+        help="Views of a time: cold, hot, graph (replays of a CUDA graph), as_called (the host's "
+        "clock).  [default: hot; on CUDA all]",
     ),
 ]
 TargetOption = Annotated[

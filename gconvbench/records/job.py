@@ -26,7 +26,7 @@ __all__ = [
     "Timing",
 ]
 
-CacheMode = Literal["hot", "cold", "graph", "as_called"]
+CacheMode = Literal["cold", "hot", "graph", "as_called"]
 """The views of one job's time. On the device: `hot`, the same buffers again and again; `cold`, with
 the last-level cache emptied before each sample; `graph`, replays of a CUDA graph of many launches,
 without the host. `as_called` is the host's clock around many launches and one wait for the device;

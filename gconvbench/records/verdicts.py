@@ -169,7 +169,7 @@ class JobVerdict(msgspec.Struct, frozen=True, kw_only=True):
         case: its id; the contender's.
         implementation: the contender's.
         baseline_implementation: where it has another name, else empty.
-        cache_mode: `hot` or `cold`.
+        cache_mode: the view, such as `hot`.
         name: the layer's name where the case has one.
         kind: of `JOB_KINDS`.
         change: null where one side has no time.

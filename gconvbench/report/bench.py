@@ -79,7 +79,7 @@ class BenchTable:
             implementation: its name.
             outcome: `measured`, or the first thing that went wrong.
             detail: the reason, for other outcomes.
-            cache_mode: `hot` or `cold`; none without a time, and so in all that follow.
+            cache_mode: the view, such as `hot`; none without a time, and so in all that follow.
             time_s: seconds per launch, the median over rounds of the rounds' medians.
             half_width: of the 95 % interval over rounds, on the log scale: 0.02 is about 2 %.
             rounds: how many it stands on.

@@ -78,7 +78,7 @@ def load(
         `first_launch_s`: seconds that preparing and the first launch took.
         `peak_bytes`: the most memory that a launch takes beside its operands.
         `workspace_bytes`: what of it is no result.
-        `cache_mode`: `hot` or `cold`; empty where nothing was timed.
+        `cache_mode`: the view, such as `hot`; empty where nothing was timed.
         `time_s`: the median of the samples, in seconds per launch.
         `samples`: how many there are.
         `labels`: what to know of them, separated by semicolons.

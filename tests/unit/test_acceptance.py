@@ -222,7 +222,7 @@ def test_an_entry_of_a_cache_mode_is_about_that_alone(tmp_path: Path) -> None:
     assert kinds(applied(found, entry))[0] == ["slower", "accepted"]
     assert applied(found, *accepted(found, tmp_path / "g")).exit_code == 0
     with pytest.raises(
-        UsageError, match=r"cache_mode \('warm'\) must be one of hot, cold, graph, as_called"
+        UsageError, match=r"cache_mode \('warm'\) must be one of cold, hot, graph, as_called"
     ):
         read_acceptances(ENTRY + 'cache_mode = "warm"')
 

@@ -61,6 +61,11 @@ def test_implementations_and_directions_run_different_operators() -> None:
     assert "aten::convolution_backward" not in native
 
 
+@pytest.mark.parametrize("direction", ["dgrad", "wgrad", "training"])
+def test_gradients_are_not_added_to_those_of_the_launch_before(direction: str) -> None:
+    assert not {"aten::add_", "aten::add"} & set(dispatch("native", direction).operators)
+
+
 def test_what_an_operator_is_dispatched_to_shows() -> None:
     seen = []
     for enabled in (True, False):

@@ -8,7 +8,7 @@ import pytest
 
 from gconvbench.cli.values import cores, seconds, share
 from gconvbench.errors import UsageError
-from gconvbench.planning import make_method
+from gconvbench.planning import gate_method, make_method
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,36 @@ def test_cores_that_are_not_there_or_too_few_are_refused() -> None:
         make_method("cpu", cores=(99999,))
     with pytest.raises(UsageError, match=r"threads \(2\) are more than cores \(1\)"):
         make_method("cpu", cores=(there,), threads=2)
+
+
+@pytest.mark.parametrize(
+    ("device", "cache", "modes"),
+    [
+        ("cpu", None, ("hot",)),
+        ("cuda", None, ("cold", "hot", "graph", "as_called")),
+        ("cuda:1", "as_called,cold,as_called", ("as_called", "cold")),
+    ],
+)
+def test_a_method_has_the_views_of_its_device_or_those_asked_for(
+    device: str, cache: str | None, modes: tuple[str, ...]
+) -> None:
+    assert make_method(device, cache=cache).cache_modes == modes
+
+
+def test_a_gate_has_the_views_of_the_device_alone() -> None:
+    assert gate_method("cuda").cache_modes == ("cold", "hot")
+    assert gate_method("cuda", cache="graph").cache_modes == ("graph",)
+    assert gate_method("cpu").cache_modes == ("hot",)
+
+
+@pytest.mark.parametrize(
+    ("device", "cache", "message"),
+    [
+        ("cuda", "warm", "cache mode 'warm' is not known"),
+        ("cpu", "graph", "cache mode 'graph' needs a CUDA device"),
+        ("cpu", "hot,as_called", "cache mode 'as_called' needs a CUDA device"),
+    ],
+)
+def test_a_view_that_there_is_not_is_refused(device: str, cache: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_method(device, cache=cache)
