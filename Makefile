@@ -1,5 +1,6 @@
 # make bench: the main job on this machine. make report: stored runs as a page, report.html.
 # make test: all checks and tests. make asv: asv run.
+# make gpu-check: all that needs a card, in ten minutes: doctor, gpu tests, roofline, three sweeps.
 # All create .venv with pinned versions on the first call and reuse it afterwards.
 # PYTHON=/path/to/python uses that interpreter and its packages instead.
 
@@ -12,7 +13,7 @@ else
   READY := .venv/ready
 endif
 
-.PHONY: asv bench report test format clean
+.PHONY: asv bench gpu-check report test format clean
 
 bench: $(READY)
 	$(PY) -m gconvbench run --sweep forum --sweep quick --rounds 5 --aa native
@@ -25,6 +26,9 @@ report: $(READY)
 
 test: $(READY)
 	$(PY) -m tests.check
+
+gpu-check: $(READY)
+	$(PY) -m tests.gpu_check
 
 format: $(READY)
 	$(PY) -m ruff format .
