@@ -106,9 +106,16 @@ def _nvml() -> Any:  # noqa: ANN401 (a module without types)
 
 
 def _handle(nvml: Any, device: str) -> Any:  # noqa: ANN401
-    """NVML's handle of a torch device, matched by UUID: the two number devices differently."""
-    uuid = str(torch.cuda.get_device_properties(device).uuid)
-    return nvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
+    """NVML's handle of a torch device, matched by UUID: the two number devices differently.
+
+    Of a part of a card (MIG) that of the card, whose clocks, power and heat it shares.
+    """
+    uuid = str(torch.cuda.get_device_properties(device).uuid).removeprefix("GPU-")
+    try:
+        return nvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
+    except nvml.NVMLError:
+        part = nvml.nvmlDeviceGetHandleByUUID(f"MIG-{uuid.removeprefix('MIG-')}")
+        return nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part)
 
 
 DRIVER = Field(

@@ -22,8 +22,16 @@ CARD = {
 }
 
 
-class NotSupportedError(Exception):
-    """As NVML's errors: the type says it all."""
+class NVMLError(Exception):
+    """What all of NVML's errors are."""
+
+
+class NotSupportedError(NVMLError):
+    """The type says it all."""
+
+
+class NotFoundError(NVMLError):
+    """Likewise."""
 
 
 def refuse(*arguments: Any) -> Any:
@@ -31,12 +39,22 @@ def refuse(*arguments: Any) -> Any:
     raise NotSupportedError(message)
 
 
+def found(**handles: str) -> Any:
+    def by_uuid(uuid: str) -> str:
+        if uuid.replace("-", "_") not in handles:
+            raise NotFoundError
+        return handles[uuid.replace("-", "_")]
+
+    return by_uuid
+
+
 NVML = {
     "nvmlInit": lambda: None,
+    "NVMLError": NVMLError,
     "NVML_CLOCK_SM": 1,
     "NVML_CLOCK_MEM": 2,
     "NVML_TEMPERATURE_GPU": 0,
-    "nvmlDeviceGetHandleByUUID": lambda uuid: {"GPU-12ab": "handle"}[uuid],
+    "nvmlDeviceGetHandleByUUID": found(GPU_12ab="handle"),
     "nvmlDeviceGetMigMode": refuse,
     "nvmlDeviceGetEccMode": lambda handle: [1, 0],
     "nvmlDeviceGetEnforcedPowerLimit": lambda handle: 700000,
@@ -132,6 +150,20 @@ def test_a_card_at_rest_and_a_card_at_work_are_one_machine(nvml: SimpleNamespace
     nvml.nvmlDeviceGetPowerUsage = lambda handle: 690000
     nvml.nvmlDeviceGetTemperature = lambda handle, kind: 80
     assert read_environment("cuda", threads=1) == at_rest
+
+
+def test_a_part_of_a_card_is_read_by_the_card(nvml: SimpleNamespace) -> None:
+    nvml.nvmlDeviceGetHandleByUUID = found(MIG_12ab="part")
+    nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle = {"part": "card"}.__getitem__
+    nvml.nvmlDeviceGetTemperature = lambda handle, kind: {"card": 44}[handle]
+    assert device_telemetry("cuda")["temperature_c"] == 44
+
+
+def test_a_card_that_nvml_does_not_know_is_null_with_the_reason(nvml: SimpleNamespace) -> None:
+    nvml.nvmlDeviceGetHandleByUUID = found()
+    environment = read_environment("cuda", threads=1)
+    assert environment.identity["power_limit_w"] is None
+    assert environment.unknown["power_limit_w"] == "NotFoundError"
 
 
 def test_telemetry_has_units(nvml: SimpleNamespace) -> None:
