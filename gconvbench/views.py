@@ -98,7 +98,7 @@ class Views:
         assert work.again is not None  # noqa: S101 (see `_why_no_graph`)
         buffers = self._buffers(work.operand_bytes)
         calls = buffers * math.ceil(_FEWEST_CALLS / buffers)
-        device = torch.device(self._device, torch.cuda.current_device())
+        device = torch.device("cuda", torch.cuda.current_device())  # a worker has but one
         with capture_stream(device):
             launches = [work.again() for _ in range(buffers)]
         captured = capture(launches, calls=calls, device=device)
