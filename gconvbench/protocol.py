@@ -148,7 +148,13 @@ class MeasureAnchors(msgspec.Struct, frozen=True, tag=True):
 
 
 class MeasureCeilings(msgspec.Struct, frozen=True, tag=True):
-    """What can the device do at most? The reply is a `CeilingsMeasured` or a `Refused`."""
+    """What can the device do at most? The reply is a `CeilingsMeasured` or a `Refused`.
+
+    Attributes:
+        budget_s: about how long that may take, in seconds.
+    """
+
+    budget_s: float
 
 
 class CeilingsMeasured(msgspec.Struct, frozen=True, tag=True):

@@ -90,7 +90,7 @@ def _answered(
     if isinstance(request, MeasureAnchors):
         return engine.measure_anchors(request)
     if isinstance(request, MeasureCeilings):
-        return measure_ceilings(engine.device)
+        return measure_ceilings(engine.device, budget_s=request.budget_s)
     if isinstance(request, Examine):
         return examine(request, engine.device, engine.method)
     return explainer.answer(request)

@@ -8,7 +8,13 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from gconvbench.cli import commands, explain_commands, gate_commands, interchange_commands
+from gconvbench.cli import (
+    commands,
+    explain_commands,
+    gate_commands,
+    instrument_commands,
+    interchange_commands,
+)
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, GconvbenchError
 
@@ -30,6 +36,7 @@ app.command("show")(commands.show)
 app.command("report")(commands.report)
 app.command("history")(commands.history)
 app.command("environment")(commands.environment)
+app.command("roofline")(instrument_commands.roofline)
 app.command("gate")(gate_commands.gate)
 app.command("compare")(gate_commands.compare)
 app.command("accept")(gate_commands.accept)

@@ -6,18 +6,25 @@ reason in `Environment.unknown`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 
-from gconvbench.environment.cpu import CPU_IDENTITY, HOST, HOST_SOFT
-from gconvbench.environment.cuda import DRIVER, card_identity, card_soft, device_telemetry
-from gconvbench.environment.reading import Reader
+from gconvbench.environment.cpu import CPU_IDENTITY, HOST, HOST_SOFT, cache_bytes
+from gconvbench.environment.cuda import (
+    DRIVER,
+    card_identity,
+    card_soft,
+    device_telemetry,
+    l2_bytes,
+)
+from gconvbench.environment.reading import Reader, UnreadableError
 from gconvbench.environment.software import SOFTWARE, settings
 from gconvbench.environment.variables import VARIABLES
 from gconvbench.records import Environment
 
-__all__ = ["device_telemetry", "machine_slug", "read_environment"]
+__all__ = ["device_telemetry", "last_cache_bytes", "machine_slug", "read_environment"]
 
 
 def read_environment(device: str, *, threads: int) -> Environment:
@@ -34,6 +41,15 @@ def read_environment(device: str, *, threads: int) -> Environment:
         unknown=reader.unknown,
         sources=reader.sources,
     )
+
+
+def last_cache_bytes(device: str) -> int | None:
+    """The size of the last-level cache; None where nobody tells it."""
+    if device != "cpu":
+        return l2_bytes(device)
+    with contextlib.suppress(OSError, ValueError, UnreadableError):
+        return cache_bytes("3")
+    return None
 
 
 def machine_slug(environment: Environment) -> str:

@@ -15,7 +15,7 @@ from gconvbench.environment.reading import Field, UnreadableError, first_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CPU_IDENTITY", "HOST", "HOST_SOFT", "cpu_model", "cpu_quota"]
+__all__ = ["CPU_IDENTITY", "HOST", "HOST_SOFT", "cache_bytes", "cpu_model", "cpu_quota"]
 
 _GIB = 2**30
 _CPUS = Path("/sys/devices/system/cpu")
@@ -89,7 +89,8 @@ def _is_virtual() -> bool:
     return "hypervisor" in flags.split()
 
 
-def _cache_bytes(level: str) -> int:
+def cache_bytes(level: str) -> int:
+    """Of the first core's cache of a level, such as `3`; raises where Linux lists none."""
     for cache in sorted((_CPUS / "cpu0/cache").glob("index*")):
         if first_line(cache / "level") == level and first_line(cache / "type") != "Instruction":
             return int(first_line(cache / "size").removesuffix("K")) * 1024
@@ -117,8 +118,8 @@ CPU_IDENTITY: tuple[Field, ...] = (
     Field("cpu_stepping", "/proc/cpuinfo family, model, stepping", _stepping),
     Field("architecture", "uname machine", platform.machine),
     Field("cpu_capability", "torch.backends.cpu", torch.backends.cpu.get_cpu_capability),
-    Field("l2_bytes", "/sys/devices/system/cpu/cpu0/cache", lambda: _cache_bytes("2")),
-    Field("l3_bytes", "/sys/devices/system/cpu/cpu0/cache", lambda: _cache_bytes("3")),
+    Field("l2_bytes", "/sys/devices/system/cpu/cpu0/cache", lambda: cache_bytes("2")),
+    Field("l3_bytes", "/sys/devices/system/cpu/cpu0/cache", lambda: cache_bytes("3")),
     Field(
         "memory_gib",
         "sysconf SC_PHYS_PAGES",

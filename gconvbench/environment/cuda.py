@@ -42,6 +42,11 @@ def card_identity(device: str) -> tuple[Field, ...]:
     )
 
 
+def l2_bytes(device: str) -> int:
+    """The size of the card's last cache."""
+    return int(torch.cuda.get_device_properties(device).L2_cache_size)
+
+
 def card_soft(device: str) -> tuple[Field, ...]:
     """What another card of the same kind, or another slot, would change.
 

@@ -37,6 +37,7 @@ from gconvbench.records.explanation import (
     ranges_text,
 )
 from gconvbench.records.instrument import (
+    CaseFloor,
     Ceilings,
     Check,
     CheckState,
@@ -45,6 +46,7 @@ from gconvbench.records.instrument import (
     Fitness,
     InstrumentDocument,
     RooflineDocument,
+    peak_name,
 )
 from gconvbench.records.job import (
     CACHE_MODES,
@@ -104,6 +106,7 @@ __all__ = [
     "Agreement",
     "Assumed",
     "CacheMode",
+    "CaseFloor",
     "Ceilings",
     "Change",
     "Check",
@@ -156,6 +159,7 @@ __all__ = [
     "dispatch_text",
     "encode_line",
     "method_differences",
+    "peak_name",
     "ranges_text",
     "united_dispatch",
 ]

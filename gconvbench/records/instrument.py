@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 
+from gconvbench.cases import flops, min_bytes
 from gconvbench.records.environment import Environment, Scalar
 
+if TYPE_CHECKING:
+    from gconvbench.cases import Case
+
 __all__ = [
+    "CaseFloor",
     "Ceilings",
     "Check",
     "CheckState",
@@ -17,8 +22,10 @@ __all__ = [
     "Fitness",
     "InstrumentDocument",
     "RooflineDocument",
+    "peak_name",
 ]
 
+_Positive = Annotated[float, msgspec.Meta(gt=0)]
 CheckState = Literal["fine", "advice", "unfit", "skipped"]
 """`advice` is worth mending, and times can be believed all the same; `skipped` does not apply here
 or could not be done, with the reason."""
@@ -65,6 +72,23 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return "fit_with_advice" if "advice" in states else "fit"
 
 
+class CaseFloor(NamedTuple):
+    """The least that a case can take by the ceilings of its device.
+
+    Attributes:
+        seconds: per launch.
+        bound: what takes that long.
+    """
+
+    seconds: float
+    bound: Literal["compute", "memory"]
+
+
+def peak_name(dtype: str, math_mode: str) -> str:
+    """By what `Ceilings.flops_per_s` has it: `float32:tf32` for TF32, else the dtype."""
+    return dtype if math_mode == "ieee" else f"{dtype}:{math_mode}"
+
+
 class Ceilings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The highest rates that were measured on a device, and the least that a launch takes.
 
@@ -74,25 +98,28 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         flops_per_s: of large matrix products, by dtype; TF32 as `float32:tf32`.
         launch_s: host time of a launch that does next to nothing, as called; null where unknown.
         replay_s: device time of such a launch within a replayed CUDA graph; null without CUDA.
-        sizes: what the highest rates were reached with, such as the edge of the matrices.
+        sizes: what the highest rates were reached with: `copy_bytes` of each buffer, and by dtype
+            the edge of the square matrices.
     """
 
     created: str
-    bytes_per_s: float
-    flops_per_s: dict[str, float]
-    launch_s: float | None = None
-    replay_s: float | None = None
+    bytes_per_s: _Positive
+    flops_per_s: dict[str, _Positive]
+    launch_s: _Positive | None = None
+    replay_s: _Positive | None = None
     sizes: dict[str, int] = {}
 
-    def floor_s(self, *, flops: int, min_bytes: int, dtype: str, math_mode: str) -> float | None:
-        """The longer of the times for the operations and for the bytes, in seconds.
+    def floor(self, case: Case) -> CaseFloor | None:
+        """The longer of the times for the operations and for the bytes of a case.
 
         max(FLOPs / peak, bytes / bandwidth), the roofline of Williams et al. 2009
-        (doi:10.1145/1498765.1498785); None where no peak was measured for the dtype.
+        (doi:10.1145/1498765.1498785); None where no peak was measured for the case's dtype.
         """
-        key = f"{dtype}:tf32" if math_mode == "tf32" else dtype
-        peak = self.flops_per_s.get(key)
-        return None if not peak else max(flops / peak, min_bytes / self.bytes_per_s)
+        peak = self.flops_per_s.get(peak_name(case.dtype, case.math_mode))
+        if peak is None:
+            return None
+        compute_s, memory_s = flops(case) / peak, min_bytes(case) / self.bytes_per_s
+        return CaseFloor(max(compute_s, memory_s), "compute" if compute_s > memory_s else "memory")
 
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):

@@ -1,7 +1,7 @@
 """Plans runs and drives workers, from a process that never imports torch."""
 
 from gconvbench.runner.apart import results_folder, run_apart
-from gconvbench.runner.begin import begin_run, make_header, unsupported_records
+from gconvbench.runner.begin import begin_run, make_header, name_at, unsupported_records
 from gconvbench.runner.estimate import Duration, estimate_duration
 from gconvbench.runner.execute import Observer, execute
 from gconvbench.runner.lock import device_lock
@@ -21,6 +21,7 @@ __all__ = [
     "execute",
     "jobs_of",
     "make_header",
+    "name_at",
     "open_jobs",
     "results_folder",
     "round_order",

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gconvbench.errors import UsageError
-from gconvbench.records import Header, Record
+from gconvbench.instruments import latest_document
+from gconvbench.records import Header, Record, RooflineDocument
 from gconvbench.runner.checkout import has_module, top_if_any
 from gconvbench.runner.order import jobs_of
 from gconvbench.runner.schedule import with_sampling_cap
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gconvbench.protocol import Description, Ready
-    from gconvbench.records import Job, Method, Plan
+    from gconvbench.records import Ceilings, Environment, Job, Method, Plan
     from gconvbench.runner.process import WorkerProcess
 
-__all__ = ["begin_run", "make_header", "unsupported_records"]
+__all__ = ["begin_run", "known_ceilings", "make_header", "name_at", "unsupported_records"]
 
 
 def begin_run(
@@ -40,7 +41,10 @@ def begin_run(
     if method.budget_s is not None:
         method = with_sampling_cap(method, jobs=len(jobs) - len(unsupported))
         worker.set_up(method)
-    header = make_header(plan, method, device, worker.ready, start_s=worker.start_s)
+    ceilings = known_ceilings(results, worker.ready.machine)
+    header = make_header(
+        plan, method, device, worker.ready, start_s=worker.start_s, ceilings=ceilings
+    )
     writer = RunWriter.create(results, header)
     for record in unsupported:
         writer.append(record)
@@ -87,14 +91,40 @@ def unsupported_records(jobs: Sequence[Job], reasons: Sequence[str | None]) -> l
     return unsupported
 
 
-def make_header(
-    plan: Plan, method: Method, device: str, ready: Ready, *, start_s: float | None = None
+def known_ceilings(results: Path, machine: str) -> Ceilings | None:
+    """Those of the newest roofline that was stored of a machine, or None."""
+    document = latest_document(results, machine, RooflineDocument)
+    return document.ceilings if document else None
+
+
+def name_at(now: datetime, environment: Environment) -> str:
+    """UTC time and commit: the name of what is stored of an environment."""
+    commit = str(environment.under_test.get("commit") or "")[:7] or "nocommit"
+    return f"{now:%Y%m%dT%H%M%SZ}-{commit}"
+
+
+def make_header(  # noqa: PLR0913 (keyword-only after what every run has)
+    plan: Plan,
+    method: Method,
+    device: str,
+    ready: Ready,
+    *,
+    start_s: float | None = None,
+    ceilings: Ceilings | None = None,
 ) -> Header:
-    """The first line of a run that begins now; `start_s` is what its worker took to start."""
+    """The first line of a run that begins now.
+
+    Args:
+        plan: what it is to do.
+        method: how.
+        device: where.
+        ready: what its worker said.
+        start_s: what that took to start.
+        ceilings: of the machine, where they are known.
+    """
     now = datetime.now(UTC)
-    commit = str(ready.environment.under_test.get("commit") or "")[:7] or "nocommit"
     return Header(
-        run=f"{now:%Y%m%dT%H%M%SZ}-{commit}",
+        run=name_at(now, ready.environment),
         created=now.isoformat(timespec="seconds"),
         plan=plan,
         method=method,
@@ -102,4 +132,5 @@ def make_header(
         device=device,
         machine=ready.machine,
         start_s=None if start_s is None else round(start_s, 3),
+        ceilings=ceilings,
     )

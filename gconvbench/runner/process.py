@@ -21,6 +21,7 @@ from gconvbench.errors import NotMeasuredError, UsageError
 from gconvbench.protocol import (
     Anchored,
     AskSupport,
+    CeilingsMeasured,
     Explained,
     ExplainFile,
     ExplainLayer,
@@ -28,6 +29,7 @@ from gconvbench.protocol import (
     KernelsSeen,
     Measure,
     MeasureAnchors,
+    MeasureCeilings,
     Measured,
     Ready,
     Refused,
@@ -40,7 +42,15 @@ from gconvbench.runner.checkout import top_if_any
 
 if TYPE_CHECKING:
     from gconvbench.protocol import Request
-    from gconvbench.records import Explanation, FileExplanation, Job, KernelLine, Method, Record
+    from gconvbench.records import (
+        Ceilings,
+        Explanation,
+        FileExplanation,
+        Job,
+        KernelLine,
+        Method,
+        Record,
+    )
     from gconvbench.runner.side import Side
 
 __all__ = ["KEPT_MEMORY", "WorkerLostError", "WorkerProcess"]
@@ -208,6 +218,22 @@ class WorkerProcess:
         reply = self._ask(MeasureAnchors(samples), _QUESTION_TIMEOUT_S)
         assert isinstance(reply, Anchored)  # noqa: S101
         return reply.samples_s
+
+    def measure_ceilings(self, *, budget_s: float) -> Ceilings:
+        """The highest rates of the device, within about `budget_s` seconds.
+
+        Raises:
+            NotMeasuredError: there is no room for it, or the worker died of it, or took too long.
+        """
+        try:
+            reply = self._ask(MeasureCeilings(budget_s), budget_s + _QUESTION_TIMEOUT_S)
+        except WorkerLostError as error:
+            message = f"the worker {error} while measuring ceilings; {self._last_words()}"
+            raise NotMeasuredError(message) from None
+        if isinstance(reply, Refused):
+            raise NotMeasuredError(reply.reason)
+        assert isinstance(reply, CeilingsMeasured)  # noqa: S101
+        return reply.ceilings
 
     def close(self, *, kill: bool = False) -> None:
         """End the process: politely, then by force with everything it started. Once is enough."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gconvbench.runner.begin import make_header
+from gconvbench.runner.begin import known_ceilings, make_header
 from gconvbench.runner.process import WorkerProcess
 from gconvbench.runner.workers import Workers
 from gconvbench.store import RunWriter, with_kernels
@@ -100,7 +100,8 @@ class MeasuredSide:
     ) -> None:
         self.side = side
         self.ready = ready
-        header = make_header(plan, method, device, ready)
+        ceilings = known_ceilings(results, ready.machine)
+        header = make_header(plan, method, device, ready, ceilings=ceilings)
         self.header: Header = msgspec.structs.replace(header, gate_side=name)
         self.writer = RunWriter.create(results, self.header)
         self.slots = 0

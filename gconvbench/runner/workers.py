@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from gconvbench.cases import case_if_any
 from gconvbench.errors import NotComparableError, NotMeasuredError
 from gconvbench.records import KernelLine, Record, differences
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
@@ -60,7 +61,9 @@ class Workers:
             self._measured += [(job, number)] if record.timings else []
             if record.outcome == "crashed":
                 self._close(kill=False)
-        return msgspec.structs.replace(record, waited_s=round(time.perf_counter() - start, 6))
+        waited_s = round(time.perf_counter() - start, 6)
+        floor_s = self._floor_s(job) if record.timings else None
+        return msgspec.structs.replace(record, waited_s=waited_s, floor_s=floor_s)
 
     def measure_anchors(self, samples: int) -> dict[str, tuple[float, ...]]:
         """Samples of work that is not under test; none where the worker died of it."""
@@ -89,6 +92,12 @@ class Workers:
     def renew(self) -> None:
         """End the worker; the next job has a fresh one."""
         self._close(kill=False)
+
+    def _floor_s(self, job: Job) -> float | None:
+        """The least that the job can take by the run's ceilings, where these are known."""
+        ceilings, case = self._header.ceilings, case_if_any(job.case)
+        floor = ceilings.floor(case) if ceilings and case else None
+        return floor.seconds if floor else None
 
     def _start(self) -> WorkerProcess:
         """A worker; one that dies while it starts gets a second try."""

@@ -1,0 +1,62 @@
+"""Ceilings as text: the table of `gconvbench roofline`, and what a time is of its floor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from gconvbench.report import format as fmt
+from gconvbench.report.console import aligned, print_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gconvbench.records import Ceilings, RooflineDocument
+
+__all__ = ["print_ceilings"]
+
+
+def print_ceilings(document: RooflineDocument, console: Console) -> None:
+    """Bandwidth, throughput per dtype with its ridge, and what a launch takes."""
+    found, environment = document.ceilings, document.environment
+    console.print(f"[bold]{escape(document.name)}[/bold] on {escape(document.machine)}")
+    facts = [
+        str(environment.identity.get("device_name") or "unknown device"),
+        f"torch {environment.under_test.get('torch')}",
+        f"{environment.identity.get('threads')} thread(s)",
+    ]
+    console.print(", ".join(facts), markup=False)
+    console.print()
+    copied = found.sizes.get("copy_bytes")
+    size = f", by copies of {fmt.bytes_text(copied)}" if copied else ""
+    console.print(f"bandwidth   {fmt.bandwidth_text(found.bytes_per_s)}, read plus written{size}")
+    for line in _launch_lines(found):
+        console.print(line)
+    console.print()
+    print_lines(_peak_lines(found), console)
+    console.print(
+        "[dim]The highest medians seen, no datasheet's. Beyond the ridge the peak bounds a case, "
+        "before it the bandwidth. Runs that begin now carry these.[/dim]"
+    )
+
+
+def _launch_lines(found: Ceilings) -> list[str]:
+    lines = []
+    if found.launch_s is not None:
+        lines.append(f"a launch    {fmt.about_seconds(found.launch_s)} as called, one of many")
+    if found.replay_s is not None:
+        lines.append(f"            {fmt.about_seconds(found.replay_s)} in a replayed CUDA graph")
+    return lines
+
+
+def _peak_lines(found: Ceilings) -> list[str]:
+    cells = [["dtype", "FLOP/s", "ridge", "n x n"]]
+    for name, per_s in found.flops_per_s.items():
+        cells.append([
+            name,
+            f"{fmt.flops_text(per_s)}/s",
+            f"{fmt.number_text(per_s / found.bytes_per_s)} FLOP/byte",
+            str(found.sizes.get(name, "")),
+        ])  # fmt: skip
+    return aligned(cells, right=(1, 2, 3))
