@@ -98,8 +98,9 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         flops_per_s: of large matrix products, by dtype; TF32 as `float32:tf32`.
         launch_s: host time of a launch that does next to nothing, as called; null where unknown.
         replay_s: device time of such a launch within a replayed CUDA graph; null without CUDA.
-        sizes: what the highest rates were reached with: `copy_bytes` of each buffer, and by dtype
-            the edge of the square matrices.
+        sizes: with how much the highest rates were reached: `copy_bytes` of each buffer, and by
+            dtype the edge of the matrices or the channels of the convolution.
+        work: by dtype what reached it: `product` of two square matrices, and so on.
     """
 
     created: str
@@ -108,6 +109,7 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     launch_s: _Positive | None = None
     replay_s: _Positive | None = None
     sizes: dict[str, int] = {}
+    work: dict[str, str] = {}
 
     def floor(self, case: Case) -> CaseFloor | None:
         """The longer of the times for the operations and for the bytes of a case.

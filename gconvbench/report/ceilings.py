@@ -51,12 +51,12 @@ def _launch_lines(found: Ceilings) -> list[str]:
 
 
 def _peak_lines(found: Ceilings) -> list[str]:
-    cells = [["dtype", "FLOP/s", "ridge", "n x n"]]
+    cells = [["dtype", "FLOP/s", "ridge", "reached by"]]
     for name, per_s in found.flops_per_s.items():
         cells.append([
             name,
             f"{fmt.flops_text(per_s)}/s",
             f"{fmt.number_text(per_s / found.bytes_per_s)} FLOP/byte",
-            str(found.sizes.get(name, "")),
+            f"{found.work.get(name, "")}, {found.sizes.get(name, "")}",
         ])  # fmt: skip
-    return aligned(cells, right=(1, 2, 3))
+    return aligned(cells, right=(1, 2))

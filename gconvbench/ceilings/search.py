@@ -1,0 +1,98 @@
+"""The highest rate of work over its sizes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from gconvbench.failure import is_out_of_memory
+from gconvbench.stopping import MedianPrecision
+from gconvbench.timing import Clock, take_samples, warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gconvbench.ceilings.work import Work
+
+__all__ = ["Highest", "Stopwatch", "highest"]
+
+_FEWEST_SAMPLES = 3
+_FEWEST_LAUNCHES = 2 + _FEWEST_SAMPLES
+"""A size takes at least so many: the first, one to warm up, the samples."""
+_PAYS = 0.01
+"""A larger size must bring this much more; two in a row that do not end the search."""
+_STALE = 2
+_SAMPLING_S = 0.25
+_WARM_UP_S = 0.05
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """The median time of a launch.
+
+    Args:
+        clock: what to read.
+        synchronize: returns when the device has done all its work.
+        target: half-width of the median's interval at which sampling stops, as its share.
+        now: what time caps are measured with, in seconds.
+    """
+
+    clock: Clock
+    synchronize: Callable[[], None]
+    target: float
+    now: Callable[[], float] = time.perf_counter
+
+    def median_s(self, launch: Callable[[], object]) -> float:
+        """In seconds, after warming up; of three samples at the least, however long they take."""
+        launch()
+        launch_s = warm_up(launch, self.synchronize, time_s=_WARM_UP_S, now=self.now)
+        stopping = MedianPrecision(
+            target=self.target,
+            min_samples=10,
+            max_samples=200,
+            min_time_s=0.02,
+            max_time_s=max(_SAMPLING_S, _FEWEST_SAMPLES * launch_s),
+            tick_s=self.clock.tick_s / self.clock.launches_per_sample(launch_s),
+        )
+        sampling = take_samples(launch, self.clock, stopping, launch_s=launch_s, now=self.now)
+        return statistics.median(sampling.samples_s)
+
+
+class Highest(NamedTuple):
+    """The highest rate that was found, per second, and the size of which work reached it."""
+
+    per_s: float
+    size: int
+    work: str
+
+
+def highest(work: Work, watch: Stopwatch, *, budget_s: float) -> Highest | None:
+    """The highest rate over growing sizes, while growing pays, and time and memory last.
+
+    Args:
+        work: what to launch; its first size is always tried.
+        watch: times it.
+        budget_s: no size is begun that would end after this.
+
+    Returns:
+        None where not even the first fits into memory.
+    """
+    end = watch.now() + budget_s
+    best: Highest | None = None
+    rate, stale = 0.0, 0
+    for size in work.sizes:
+        if rate and watch.now() + _FEWEST_LAUNCHES * work.amount(size) / rate > end:
+            break
+        try:
+            rate = work.amount(size) / watch.median_s(work.prepare(size))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            break
+        stale = 0 if best is None or rate > (1 + _PAYS) * best.per_s else stale + 1
+        best = Highest(rate, size, work.name) if best is None or rate > best.per_s else best
+        if stale == _STALE:
+            break
+    return best
