@@ -21,7 +21,6 @@ from gconvbench.protocol import CeilingsMeasured, Refused
 from gconvbench.records import Ceilings, peak_name
 from gconvbench.timing import Clock, HostClock
 
-
 __all__ = ["measure_ceilings"]
 
 _KINDS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -17,9 +16,11 @@ __all__ = ["Work", "copies", "next_to_nothing", "products"]
 _MIB = 2**20
 _BLOCK_BYTES = 4 * _MIB
 """So much is drawn of normal numbers and repeated: to draw gigabytes would take seconds."""
-_CACHES = 2
-"""Each buffer of a copy is at least so many times as large as the last-level cache, the two of them
-four times: little of what is read can still lie in it."""
+_CACHES = 8
+"""Each buffer of a copy is so many times as large as the last-level cache: at twice its size one
+AMD EPYC still copied 11 % faster than at eight times, from where on the rate stayed the same."""
+_FEWEST_CACHES = 2
+"""So many at the least, where memory or a cache of hundreds of megabytes allow no more."""
 _SMALLEST_COPY = 64 * _MIB
 _LARGEST_COPY = {"cpu": 1024 * _MIB, "cuda": 4096 * _MIB}
 _SHARE_OF_FREE = 0.5
@@ -54,12 +55,11 @@ def copies(device: str, *, cache_bytes: int | None, free: int) -> Work:
     counted, such as lines that a CPU reads before it overwrites them. Without a size where there
     is no room for what no cache holds.
     """
-    room = _SHARE_OF_FREE * free / 2
-    least = max(_SMALLEST_COPY, _CACHES * (cache_bytes or 0))
-    size = math.ceil(least / _BLOCK_BYTES) * _BLOCK_BYTES
-    largest = min(room, max(size, _LARGEST_COPY[_kind(device)]))
+    cache = cache_bytes or 0
+    most = min(_SHARE_OF_FREE * free / 2, max(_LARGEST_COPY[_kind(device)], _FEWEST_CACHES * cache))
+    size = _in_blocks(min(most, max(_SMALLEST_COPY, _CACHES * cache)))
     sizes: list[int] = []
-    while size <= largest:
+    while max(1, _FEWEST_CACHES * cache) <= size <= most:
         sizes.append(size)
         size *= 2
 
@@ -119,6 +119,11 @@ def _convolutions(dtype: str, device: str) -> Work:
         lambda channels: 2 * _PIXELS**2 * _TAPS**2 * channels**2,
         prepare,
     )
+
+
+def _in_blocks(size: float) -> int:
+    """As much of it as whole blocks make."""
+    return int(size // _BLOCK_BYTES) * _BLOCK_BYTES
 
 
 def _normal(shape: tuple[int, ...], dtype: str, device: str) -> torch.Tensor:

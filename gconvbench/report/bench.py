@@ -32,6 +32,7 @@ _COLUMNS = (
     "half_width",
     "rounds",
     "speedup",
+    "of_floor",
     "error",
     "of_limit",
     "first_launch_s",
@@ -85,6 +86,8 @@ class BenchTable:
             rounds: how many it stands on.
             speedup: time of `native` over this one's, paired by rounds; more than 1 is
                 faster than native.
+            of_floor: the least time by the machine's measured ceilings over the time; none where
+                no run was stored beside them.
             error: the largest relative error of any result and round.
             of_limit: the largest share of its limit that an error took.
             first_launch_s: seconds of the preparation and first launch, the median over rounds.
@@ -130,6 +133,7 @@ class BenchTable:
                 "half_width": estimate.half_width,
                 "rounds": estimate.rounds,
                 "speedup": row.speedups[mode].value if mode in row.speedups else None,
+                "of_floor": row.of_floor.get(mode),
             }
         if not row.times:
             yield base

@@ -9,7 +9,9 @@ from rich.markup import escape
 from gconvbench.report import format as fmt
 from gconvbench.report.cells import (
     first_launch_text,
+    least_text,
     memory_text,
+    of_floor_text,
     speedup_text,
     time_texts,
 )
@@ -40,6 +42,8 @@ def print_case(
     name = f"[bold]{escape(summary.planned.name)}[/bold]  " if summary.planned.name else ""
     console.print(f"{name}{fmt.case_text(summary.case)}", soft_wrap=True)
     console.print(f"[dim]{summary.planned.case}[/dim]", soft_wrap=True)
+    if summary.least:
+        console.print(f"[dim]{least_text(summary.least)}[/dim]")
     shown = [row for row in summary.rows if row.outcome != "unsupported"]
     if any(row.times for row in shown):
         for block in _times_blocks(shown, modes, marks, console.width):
@@ -83,10 +87,29 @@ def _times_blocks(
         ["memory", *(memory_text(row) for row in rows)],
         ["limit", *(_accuracy_cells(row)[1] for row in rows)],
     ]
-    whole = _columns(names, *times, *costs, labels)
-    if max(map(len, whole)) + 2 <= width:
+    shares = _floor_columns(rows, modes)
+    whole = _columns(names, *times, *costs, *shares, labels)
+    if _fits(whole, width):
         return [whole]
-    return [_columns(names, *times, labels), _columns(names, *costs)]
+    below = _columns(names, *costs, *shares)
+    if not shares or _fits(below, width):
+        return [_columns(names, *times, labels), below]
+    return [_columns(names, *times, labels), _columns(names, *costs), _columns(names, *shares)]
+
+
+def _fits(lines: Sequence[str], width: int) -> bool:
+    return max(map(len, lines)) + 2 <= width
+
+
+def _floor_columns(rows: Sequence[Row], modes: Sequence[str]) -> list[list[str]]:
+    """One per cache mode; none where no ceilings are known."""
+    if not any(row.of_floor for row in rows):
+        return []
+    return [
+        ["of floor" if len(modes) == 1 else f"of floor {mode}"]
+        + [of_floor_text(row, mode) for row in rows]
+        for mode in modes
+    ]
 
 
 def _columns(names: Sequence[str], *columns: Sequence[str]) -> list[str]:

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from gconvbench.records import Ceilings, RooflineDocument
 
-__all__ = ["print_ceilings"]
+__all__ = ["OF_FLOOR", "print_ceilings"]
+
+OF_FLOOR = (
+    "of floor: the least time by the machine's measured ceilings over the time taken; above 100 % "
+    "where data stay in a cache, or a kernel is better than those that measured the ceilings"
+)
+"""What the column means, wherever it is shown."""
 
 
 def print_ceilings(document: RooflineDocument, console: Console) -> None:
@@ -57,6 +63,6 @@ def _peak_lines(found: Ceilings) -> list[str]:
             name,
             f"{fmt.flops_text(per_s)}/s",
             f"{fmt.number_text(per_s / found.bytes_per_s)} FLOP/byte",
-            f"{found.work.get(name, "")}, {found.sizes.get(name, "")}",
+            ", ".join(filter(None, [found.work.get(name), str(found.sizes.get(name, ""))])),
         ])  # fmt: skip
     return aligned(cells, right=(1, 2))

@@ -8,10 +8,18 @@ from gconvbench.report import format as fmt
 from gconvbench.report.summary import NATIVE
 
 if TYPE_CHECKING:
+    from gconvbench.records import CaseFloor
     from gconvbench.report.summary import Row
     from gconvbench.stats import Estimate
 
-__all__ = ["first_launch_text", "memory_text", "speedup_text", "time_texts"]
+__all__ = [
+    "first_launch_text",
+    "least_text",
+    "memory_text",
+    "of_floor_text",
+    "speedup_text",
+    "time_texts",
+]
 
 
 def time_texts(estimate: Estimate, floor: float) -> tuple[str, str]:
@@ -38,6 +46,16 @@ def memory_text(row: Row) -> str:
     if row.memory is None or row.memory.peak_bytes is None:
         return ""
     return fmt.memory_text(row.memory.peak_bytes, row.memory.resolution_bytes)
+
+
+def least_text(least: CaseFloor) -> str:
+    """The least time by the ceilings, and which of them bounds it."""
+    return f"floor {fmt.seconds(least.seconds)}, {least.bound}-bound"
+
+
+def of_floor_text(row: Row, mode: str) -> str:
+    """The least time's share of the time; nothing where either is not known."""
+    return fmt.share(row.of_floor[mode]) if mode in row.of_floor else ""
 
 
 def _known_to(half_width: float | None, floor: float) -> float | None:

@@ -25,7 +25,7 @@ COLUMNS = (
     *("case", "implementation", "twin", "round", "outcome", "detail"),
     *_FIELDS,
     *("flops", "min_bytes", "parameters", "error", "first_launch_s", "peak_bytes"),
-    *("workspace_bytes", "cache_mode", "time_s", "samples", "labels"),
+    *("workspace_bytes", "floor_s", "cache_mode", "time_s", "of_floor", "samples", "labels"),
 )
 SAMPLE_COLUMNS = ("sample", "sample_s")
 
@@ -78,8 +78,11 @@ def load(
         `first_launch_s`: seconds that preparing and the first launch took.
         `peak_bytes`: the most memory that a launch takes beside its operands.
         `workspace_bytes`: what of it is no result.
+        `floor_s`: the least seconds per launch by the ceilings that the run's machine had
+            (`gconvbench roofline`).
         `cache_mode`: the view, such as `hot`; empty where nothing was timed.
         `time_s`: the median of the samples, in seconds per launch.
+        `of_floor`: `floor_s` over `time_s`; more than 1 where data stay in a cache.
         `samples`: how many there are.
         `labels`: what to know of them, separated by semicolons.
         `sample`: only with `samples`, the sample's number in its row, counted from 0.
@@ -115,17 +118,20 @@ def _rows(record: Record) -> Iterator[tuple[dict[str, Any], Timing | None]]:
         "first_launch_s": record.first_launch_s,
         "peak_bytes": record.memory.peak_bytes if record.memory else None,
         "workspace_bytes": record.memory.workspace_bytes if record.memory else None,
+        "floor_s": record.floor_s,
     }
     for timing in record.timings:
         row = base | {
             "cache_mode": timing.cache_mode,
             "time_s": timing.median_s,
+            "of_floor": None if record.floor_s is None else record.floor_s / timing.median_s,
             "samples": len(timing.samples_s),
             "labels": "; ".join(timing.labels),
         }
         yield row, timing
     if not record.timings:
-        yield base | {"cache_mode": None, "time_s": None, "samples": 0, "labels": ""}, None
+        untimed = {"cache_mode": None, "time_s": None, "of_floor": None, "samples": 0, "labels": ""}
+        yield base | untimed, None
 
 
 def _of_case(text: str) -> dict[str, Any]:

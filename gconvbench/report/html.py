@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from gconvbench.report import format as fmt
 from gconvbench.report.case_table import unsupported_lines
-from gconvbench.report.cells import first_launch_text, memory_text, speedup_text, time_texts
+from gconvbench.report.cells import (
+    first_launch_text,
+    least_text,
+    memory_text,
+    of_floor_text,
+    speedup_text,
+    time_texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +46,7 @@ def case_html(summary: CaseSummary, modes: Sequence[str], feet: Sequence[str] = 
     """
     shown = [row for row in summary.rows if row.outcome != "unsupported"]
     others = [(r.implementation, r.detail) for r in summary.rows if r.outcome == "unsupported"]
-    span = 2 * len(modes) + 6
+    span = len(_columns(summary, modes))
     body = "".join(_row(row, summary, modes) for row in shown)
     body += "".join(
         f'<tr><td colspan="{span}" style="{_LEFT};opacity:.75">{escape(line)}</td></tr>'
@@ -49,23 +56,32 @@ def case_html(summary: CaseSummary, modes: Sequence[str], feet: Sequence[str] = 
     return (
         '<div style="overflow-x:auto;max-width:100%">'
         '<table style="border-collapse:collapse;margin:0;background:none;color:inherit">'
-        f"{_caption(summary)}<thead><tr>{_head(modes)}</tr></thead><tbody>{body}</tbody>"
+        f"{_caption(summary)}<thead><tr>{_head(summary, modes)}</tr></thead><tbody>{body}</tbody>"
         f"</table></div>{below}"
     )
 
 
 def _caption(summary: CaseSummary) -> str:
     case, advice = escape(fmt.case_text(summary.case)), escape(summary.advice)
+    case += f", {least_text(summary.least)}" if summary.least else ""
     return (
         '<caption style="caption-side:top;text-align:left;color:inherit;padding:.3em 0">'
         f'<div style="{_IN_SIGHT}">{case}<br><strong>{advice}</strong></div></caption>'
     )
 
 
-def _head(modes: Sequence[str]) -> str:
+def _columns(summary: CaseSummary, modes: Sequence[str]) -> list[str]:
+    """Their heads; those of the floor only where it is known."""
     times = [("time" if len(modes) == 1 else f"time {mode}", "95 %") for mode in modes]
-    numbers = [name for pair in times for name in pair] + ["speedup", "first", "memory", "of limit"]
-    columns = [("implementation", _LEFT), *((name, _RIGHT) for name in numbers), ("notes", _LEFT)]
+    costs = ["speedup", "first", "memory", "of limit"]
+    shares = ["of floor" if len(modes) == 1 else f"of floor {mode}" for mode in modes]
+    heads = [*(name for pair in times for name in pair), *costs]
+    return ["implementation", *heads, *(shares if summary.least else []), "notes"]
+
+
+def _head(summary: CaseSummary, modes: Sequence[str]) -> str:
+    first, *numbers, last = _columns(summary, modes)
+    columns = [(first, _LEFT), *((name, _RIGHT) for name in numbers), (last, _LEFT)]
     return "".join(f'<th scope="col" style="{style}">{name}</th>' for name, style in columns)
 
 
@@ -76,13 +92,14 @@ def _row(row: Row, summary: CaseSummary, modes: Sequence[str]) -> str:
     cells = f'<th scope="row" style="{_LEFT};font-weight:normal">{name}</th>'
     if not row.times:
         reason = escape(f"{row.outcome}: {row.detail}" if row.detail else row.outcome)
-        span = 2 * len(modes) + 5
+        span = len(_columns(summary, modes)) - 1
         return f'<tr>{cells}<td colspan="{span}" style="{_LEFT}">{reason}</td></tr>'
     of_limit = "" if row.of_limit is None else fmt.of_limit_text(row.of_limit)
     notes = "; ".join([*(["advised"] if is_advised else []), *row.labels])
     cells += "".join(cell for mode in modes for cell in _time(row, mode, summary))
     costs = (speedup_text(row), first_launch_text(row), memory_text(row), of_limit)
-    cells += "".join(_cell(text) for text in costs)
+    shares = [of_floor_text(row, mode) for mode in modes] if summary.least else []
+    cells += "".join(_cell(text) for text in (*costs, *shares))
     return f'<tr>{cells}<td style="{_LEFT};min-width:14em">{escape(notes)}</td></tr>'
 
 

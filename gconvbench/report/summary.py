@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.cases import Case, case_if_any
-from gconvbench.records import MEASURED_OUTCOMES, Memory, PlannedCase
+from gconvbench.records import MEASURED_OUTCOMES, CaseFloor, Memory, PlannedCase
 from gconvbench.report.accuracy import accuracy_labels, process_labels
 from gconvbench.report.floor import floor_of, floors
 from gconvbench.stats import Estimate, Ratio, estimate_over_rounds, paired_ratio
@@ -42,6 +42,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         error: the largest relative error seen in any result and round; None where none was found
             or it is not finite.
         of_limit: the largest share of its limit that an error took.
+        of_floor: the least time by the run's ceilings over the time, per cache mode; empty where
+            no ceilings are known.
         labels: of all its timings.
     """
 
@@ -56,6 +58,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     floor: float
     error: float | None
     of_limit: float | None
+    of_floor: dict[str, float]
     labels: tuple[str, ...]
 
     @property
@@ -72,11 +75,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One case: measured implementations by time, then the others."""
+    """One case: measured implementations by time, then the others.
+
+    Attributes:
+        planned: as asked for.
+        case: the problem.
+        rows: one per implementation.
+        least: the least that it can take by the run's ceilings; None where these are not known.
+    """
 
     planned: PlannedCase
     case: Case
     rows: tuple[Row, ...]
+    least: CaseFloor | None = None
 
     @property
     def measured(self) -> tuple[Row, ...]:
@@ -141,11 +152,14 @@ def summarise(run: Run) -> list[CaseSummary]:
     """
     by_case: dict[str, dict[str, list[Record]]] = {}
     floor = functools.partial(floor_of, floors(run))
+    ceilings = run.header.ceilings
     for record in run.records:
         rows = by_case.setdefault(record.job.case, {})
         rows.setdefault(record.job.implementation, []).append(record)
     return [
-        _summary(planned, case, by_case[planned.case], floor)
+        _summary(
+            planned, case, by_case[planned.case], floor, ceilings.floor(case) if ceilings else None
+        )
         for planned in run.header.plan.cases
         if planned.case in by_case and (case := case_if_any(planned.case))
     ]
@@ -156,11 +170,12 @@ def _summary(
     case: Case,
     records: dict[str, list[Record]],
     floor: Callable[[float], float],
+    least: CaseFloor | None,
 ) -> CaseSummary:
     native = records.get(NATIVE, [])
-    rows = [_row(name, found, native, floor) for name, found in records.items()]
+    rows = [_row(name, found, native, floor, least) for name, found in records.items()]
     rows.sort(key=lambda row: (not row.times, _first(row).median_s if row.times else 0.0))
-    return CaseSummary(planned=planned, case=case, rows=tuple(rows))
+    return CaseSummary(planned=planned, case=case, rows=tuple(rows), least=least)
 
 
 def _row(
@@ -168,6 +183,7 @@ def _row(
     records: list[Record],
     native: list[Record],
     floor: Callable[[float], float],
+    least: CaseFloor | None,
 ) -> Row:
     bad = next((record for record in records if record.outcome not in MEASURED_OUTCOMES), None)
     worst = bad or records[0]
@@ -190,6 +206,7 @@ def _row(
         floor=floor(next(iter(times.values())).median_s) if times else 0.0,
         error=error,
         of_limit=of_limit,
+        of_floor={m: least.seconds / one.median_s for m, one in times.items()} if least else {},
         labels=_labels(records),
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gconvbench.report import format as fmt
-from gconvbench.report.cells import speedup_text, time_texts
+from gconvbench.report.ceilings import OF_FLOOR
+from gconvbench.report.cells import of_floor_text, speedup_text, time_texts
 from gconvbench.report.comparison.words import counted
 from gconvbench.report.headline import headline, machine_title, network_answers
 from gconvbench.report.markdown import MOST_CHARACTERS, cells, code, escaped, listed
@@ -62,22 +63,25 @@ def _network_lines(machine: Machine) -> list[str]:
 def _cases(machine: Machine, room: int) -> list[str]:
     """The largest speedups first, as many as there is room for."""
     ranked = sorted(machine.timed, key=_speedup, reverse=True)
+    has_floors = any(entry.summary.least for entry in ranked)
     rows: list[str] = []
     for entry in ranked:
-        row = _case(entry)
+        row = _case(entry, has_floors=has_floors)
         room -= len(row) + 1
         if room < 0:
             break
         rows.append(row)
     folded, left = rows[_OPEN:], len(ranked) - len(rows)
     return [
-        _table(rows[:_OPEN]),
-        f"<details><summary>{counted(len(folded), 'case')} more</summary>\n\n{_table(folded)}\n\n"
+        _table(rows[:_OPEN], has_floors=has_floors),
+        f"<details><summary>{counted(len(folded), 'case')} more</summary>\n\n"
+        f"{_table(folded, has_floors=has_floors)}\n\n"
         "</details>"
         if folded
         else "",
         f"and {counted(left, 'case')} more" if left else "",
         "≈ others are not clearly slower; ? one round has no interval" if rows else "",
+        OF_FLOOR if rows and has_floors else "",
     ]
 
 
@@ -86,11 +90,13 @@ def _speedup(entry: Entry) -> float:
     return (best and best.speedup) or 0.0
 
 
-def _table(rows: Sequence[str]) -> str:
-    return "\n".join([cells(_HEADS), _ALIGNMENT, *rows]) if rows else ""
+def _table(rows: Sequence[str], *, has_floors: bool) -> str:
+    heads = (*_HEADS, "of floor") if has_floors else _HEADS
+    alignment = _ALIGNMENT + ("--:|" if has_floors else "")
+    return "\n".join([cells(heads), alignment, *rows]) if rows else ""
 
 
-def _case(entry: Entry) -> str:
+def _case(entry: Entry, *, has_floors: bool) -> str:
     summary, best = entry.summary, best_row(entry.summary)
     assert best is not None  # noqa: S101 (it was timed)
     case, native = summary.case, summary.row_of(NATIVE)
@@ -104,6 +110,7 @@ def _case(entry: Entry) -> str:
         "" if best == native else fmt.half_width_text(best.speedup_half_width),
         _time(best),
         _time(native) if native else "",
+        *([of_floor_text(best, next(iter(best.times)))] if has_floors else []),
     ])  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from gconvbench.report import format as fmt
 from gconvbench.report.answer import NetworkAnswer, answer_networks
 from gconvbench.report.benchmark_table import benchmarks_of, print_benchmarks
 from gconvbench.report.case_table import COLUMNS, print_case
+from gconvbench.report.ceilings import OF_FLOOR
 from gconvbench.report.console import aligned, print_lines
 from gconvbench.report.floor import floors
 from gconvbench.report.summary import CaseSummary, summarise
@@ -106,6 +107,8 @@ def _print_legend(
         console.print(f"[dim]{mark}  {label}{meaning}; in at least one round[/dim]")
     if any(summary.measured for summary in summaries):
         console.print(f"[dim]{COLUMNS}[/dim]")
+    if any(row.of_floor for summary in summaries for row in summary.measured):
+        console.print(f"[dim]{OF_FLOOR}[/dim]")
 
 
 def _print_floors(run: Run, console: Console) -> None:

@@ -15,6 +15,8 @@ class PageTime(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         seconds: per launch, over rounds.
         text: the time.
         interval: its interval.
+        of_floor: the case's least time over this one; null where no ceilings are known.
+        of_floor_text: the same as a share.
         rounds: per round what one unit is, in seconds, and then the samples in whole units.
     """
 
@@ -22,6 +24,8 @@ class PageTime(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     seconds: float
     text: str
     interval: str
+    of_floor: float | None
+    of_floor_text: str
     rounds: tuple[tuple[float, ...], ...]
 
 
@@ -104,6 +108,8 @@ class PageCase(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         shape: everything else, in words: what cells of one map must have in common.
         flops: per launch.
         min_bytes: that a launch must move at the least.
+        least: the least time by its run's ceilings and what bounds it; empty where these are not
+            known.
         best: index of the row to use; -1 where nothing was timed.
         how_sure: `clear`, `close` or `one round`; empty where nothing was timed.
         advice: in one line.
@@ -125,6 +131,7 @@ class PageCase(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     shape: str
     flops: int
     min_bytes: int
+    least: str
     best: int
     how_sure: str
     advice: str

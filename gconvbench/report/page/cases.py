@@ -7,10 +7,17 @@ import shlex
 from typing import TYPE_CHECKING
 
 from gconvbench.cases import flops, min_bytes
-from gconvbench.records import united_dispatch
+from gconvbench.records import peak_name, united_dispatch
 from gconvbench.records.dispatch import BOOKKEEPING
 from gconvbench.report import format as fmt
-from gconvbench.report.cells import first_launch_text, memory_text, speedup_text, time_texts
+from gconvbench.report.cells import (
+    first_launch_text,
+    least_text,
+    memory_text,
+    of_floor_text,
+    speedup_text,
+    time_texts,
+)
 from gconvbench.report.page.case_model import PageCase, PageRow, PageTensor, PageTime
 from gconvbench.report.page.samples import in_units
 from gconvbench.report.ranking import best_row, how_sure
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from gconvbench.report.summary import CaseSummary, Row
     from gconvbench.store import Run
 
-__all__ = ["page_case", "rerun_command"]
+__all__ = ["dtype_text", "page_case", "rerun_command"]
 
 
 def page_case(
@@ -57,11 +64,12 @@ def page_case(
         per_group=case.group_in_channels,
         operation=case.operation,
         direction=case.direction,
-        dtype=case.dtype if case.math_mode == "ieee" else f"{case.dtype} {case.math_mode}",
+        dtype=dtype_text(peak_name(case.dtype, case.math_mode)),
         memory_format=case.memory_format,
         shape=_shape(case),
         flops=flops(case),
         min_bytes=min_bytes(case),
+        least=least_text(summary.least) if summary.least else "",
         best=shown.index(best) if best else -1,
         how_sure=how_sure(summary),
         advice=summary.advice,
@@ -72,6 +80,11 @@ def page_case(
         unsupported=_unsupported(summary),
         command=rerun_command(entry.run, summary),
     )
+
+
+def dtype_text(name: str) -> str:
+    """A dtype as the page has it, of what ceilings have it by: `float32 tf32`."""
+    return name.replace(":", " ")
 
 
 def _shape(case: Case) -> str:
@@ -160,6 +173,8 @@ def _times(row: Row, records: Sequence[Record], most_samples: int | None) -> Ite
             seconds=estimate.median_s,
             text=text,
             interval=interval,
+            of_floor=row.of_floor.get(mode),
+            of_floor_text=of_floor_text(row, mode),
             rounds=tuple(in_units(timing.samples_s, most_samples) for timing in timings),
         )
 

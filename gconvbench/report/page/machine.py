@@ -17,8 +17,10 @@ from gconvbench.report.history import (
     history_sentence,
 )
 from gconvbench.report.networks import network_totals
-from gconvbench.report.page.cases import page_case
+from gconvbench.report.page.cases import dtype_text, page_case
 from gconvbench.report.page.model import (
+    PageCeiling,
+    PageCeilings,
     PageChange,
     PageHighest,
     PageHistory,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gconvbench.history import HistoryRun, Judged, Series
+    from gconvbench.records import Ceilings
     from gconvbench.report.gather import Machine
     from gconvbench.report.networks import NetworkTotal
     from gconvbench.report.page.case_model import PageCase
@@ -86,6 +89,7 @@ def page_machine(machine: Machine, judged: Judged | None, names: Sequence[str]) 
         cases=cases,
         networks=tuple(_networks(machine)),
         highest=_highest(cases),
+        ceilings=_ceilings(machine),
         history=_history(judged),
         thinned=most,
     )
@@ -127,6 +131,30 @@ def _highest(cases: Sequence[PageCase]) -> dict[str, PageHighest]:
         )
         for dtype, (flops_per_s, bytes_per_s) in reached.items()
     }
+
+
+def _ceilings(machine: Machine) -> PageCeilings | None:
+    """Those of the newest run that has any."""
+    known = [run.header.ceilings for run in machine.runs if run.header.ceilings]
+    if not known:
+        return None
+    found = known[-1]
+    return PageCeilings(
+        bytes_per_s=found.bytes_per_s,
+        text=(
+            f"Ceilings of this machine, measured {found.created[:10]} by gconvbench roofline: "
+            f"{fmt.bandwidth_text(found.bytes_per_s)} by large copies, read plus written;"
+        ),
+        peaks={dtype_text(name): _ceiling(found, name) for name in found.flops_per_s},
+    )
+
+
+def _ceiling(found: Ceilings, name: str) -> PageCeiling:
+    per_s = found.flops_per_s[name]
+    by = found.work.get(name, "product")
+    ridge = fmt.number_text(per_s / found.bytes_per_s)
+    peak = f"{dtype_text(name)} {fmt.flops_text(per_s)}/s by a large {by}"
+    return PageCeiling(flops_per_s=per_s, text=f"{peak}, ridge at {ridge} FLOP/byte")
 
 
 def _run(run: Run) -> PageRun:

@@ -11,6 +11,8 @@ import msgspec
 from gconvbench.report.page.case_model import PageCase
 
 __all__ = [
+    "PageCeiling",
+    "PageCeilings",
     "PageChange",
     "PageData",
     "PageHighest",
@@ -130,7 +132,7 @@ class PageHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageHighest(msgspec.Struct, frozen=True, kw_only=True):
-    """The most that was reached with one dtype, which is no ceiling: the device may do more.
+    """The most that a case reached with one dtype, which is no ceiling: the device may do more.
 
     Attributes:
         flops_per_s: of any timed row.
@@ -141,6 +143,32 @@ class PageHighest(msgspec.Struct, frozen=True, kw_only=True):
     flops_per_s: float
     bytes_per_s: float
     text: str
+
+
+class PageCeiling(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured of one dtype.
+
+    Attributes:
+        flops_per_s: the highest of large products.
+        text: it, what reached it, and its ridge.
+    """
+
+    flops_per_s: float
+    text: str
+
+
+class PageCeilings(msgspec.Struct, frozen=True, kw_only=True):
+    """The device's ceilings, by the newest run that has any.
+
+    Attributes:
+        bytes_per_s: of large copies.
+        text: when they were measured, by what, and the bandwidth.
+        peaks: by dtype, as of its cases.
+    """
+
+    bytes_per_s: float
+    text: str
+    peaks: dict[str, PageCeiling]
 
 
 class PageMachine(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +183,7 @@ class PageMachine(msgspec.Struct, frozen=True, kw_only=True):
         cases: of the newest run first.
         networks: totals.
         highest: by dtype, as of its cases.
+        ceilings: of the device; null where no run has any.
         history: over its runs.
         thinned: the most samples shown of a round; null where all are.
     """
@@ -167,6 +196,7 @@ class PageMachine(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[PageCase, ...]
     networks: tuple[PageNetwork, ...]
     highest: dict[str, PageHighest]
+    ceilings: PageCeilings | None
     history: PageHistory
     thinned: int | None
 

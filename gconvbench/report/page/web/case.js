@@ -9,6 +9,7 @@ function showCase(machine, one) {
     element("p", {}, element("b", {}, one.advice)),
     element("p", { class: "faint" }, `run ${run.name}: ${run.line}`),
     timesTable(machine, one),
+    ...floor(one),
     ...distribution(machine, one),
     ...errors(machine, one),
     ...kernels(machine, one),
@@ -38,7 +39,11 @@ function timesTable(machine, one) {
   const modes = distinct(one.rows.flatMap((row) => row.times.map((time) => time.mode)));
   const heads = [["implementation", false]];
   for (const mode of modes)
-    heads.push([modes.length > 1 ? `time, ${mode}` : "time", true], ["95 %", true]);
+    heads.push(
+      [modes.length > 1 ? `time, ${mode}` : "time", true],
+      ["95 %", true],
+      ...(one.least ? [["of floor", true]] : []),
+    );
   if (!modes.length) heads.push(["outcome", false]);
   else heads.push(["speedup", true], ["95 %", true], ["first launch", true], ["memory", true]);
   heads.push(["to know", false]);
@@ -47,6 +52,7 @@ function timesTable(machine, one) {
     for (const mode of modes) {
       const time = row.times.find((found) => found.mode === mode);
       cells.push(time?.text ?? "", time?.interval ?? "");
+      if (one.least) cells.push(time?.of_floor_text ?? "");
     }
     if (!modes.length) cells.push(row.outcome);
     else cells.push(row.speedup_text, row.speedup_interval, row.first, row.memory);
@@ -60,6 +66,13 @@ function timesTable(machine, one) {
     return cells;
   });
   return element("div", { class: "scroll" }, tableOf(heads, rows));
+}
+
+function floor(one) {
+  if (!one.least) return [];
+  const meaning =
+    ": the least time by the ceilings that the run's machine had. Above 100 % of it where data stay in a cache, or a kernel is better than those that measured.";
+  return [element("p", { class: "faint" }, one.least + meaning)];
 }
 
 function distribution(machine, one) {

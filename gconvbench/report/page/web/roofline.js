@@ -23,11 +23,8 @@ function drawRoofline(machine, chosen) {
     .map((one) => [one, rowOf(one, chosen.implementation)])
     .filter(([, row]) => row);
   const dots = rooflineDots(machine, points);
-  const highest = distinct(points.map(([one]) => one.dtype)).map((dtype) => [
-    dtype,
-    machine.highest[dtype],
-  ]);
-  const lines = highest.map(([dtype, reached], i) => reachedLine(dtype, reached, i, points));
+  const dtypes = distinct(points.map(([one]) => one.dtype));
+  const lines = dtypes.map((dtype, i) => roofLine(machine, dtype, i, points));
   draw(
     "roofline-plot",
     [...dots, ...lines],
@@ -37,19 +34,15 @@ function drawRoofline(machine, chosen) {
         { title: { text: "FLOP per byte, at least" } },
       ),
       yaxis: logAxis(
-        dots.flatMap((one) => one.y),
+        [...dots, ...lines].flatMap((one) => one.y),
         { title: { text: "FLOP/s" }, tickformat: "~s" },
       ),
     },
     `Roofline of ${points.length} cases; the table below has them`,
   );
   onPointClick("roofline-plot");
-  caption(
-    "roofline",
-    "Ceilings of this machine: absent, none was measured. The lines are the highest seen here, which the machine may exceed. ",
-    ...highest.map(([, reached]) => `${reached.text} `),
-    `${points.length} cases.`,
-  );
+  caption("roofline", ...roofCaption(machine, dtypes), `${points.length} cases.`);
+  const isKnown = points.some(([one]) => one.least);
   fillTable(
     "roofline",
     [
@@ -57,6 +50,12 @@ function drawRoofline(machine, chosen) {
       ["implementation", false],
       ["FLOP/byte", true],
       ["FLOP/s", true],
+      ...(isKnown
+        ? [
+            ["of floor", true],
+            ["floor", false],
+          ]
+        : []),
     ],
     () =>
       points.map(([one, row]) => [
@@ -64,6 +63,7 @@ function drawRoofline(machine, chosen) {
         machine.implementations[row.implementation],
         intensity(one).toPrecision(3),
         throughput(one, row).toExponential(2),
+        ...(isKnown ? [row.times[0].of_floor_text, one.least] : []),
       ]),
   );
 }
@@ -107,23 +107,54 @@ function rooflineDots(machine, points) {
     });
 }
 
-function reachedLine(dtype, reached, number, points) {
-  const ridge = reached.flops_per_s / reached.bytes_per_s;
+function roofLine(machine, dtype, number, points) {
+  // Measured where it was; else what cases reached, which is no ceiling.
+  const peak = machine.ceilings?.peaks[dtype];
+  const { flops_per_s, bytes_per_s } = peak
+    ? { flops_per_s: peak.flops_per_s, bytes_per_s: machine.ceilings.bytes_per_s }
+    : machine.highest[dtype];
+  const ridge = flops_per_s / bytes_per_s;
   const [low, high] = extent([ridge, ...points.map(([one]) => intensity(one))]);
   const x = [low / 1.5, ridge, high * 1.5];
   return {
     type: "scatter",
     mode: "lines",
-    name: `highest seen, ${plain(dtype)} (no ceiling)`,
+    name: peak ? `ceiling, ${plain(dtype)}` : `highest seen, ${plain(dtype)} (no ceiling)`,
     hoverinfo: "skip",
     x,
-    y: [x[0] * reached.bytes_per_s, reached.flops_per_s, reached.flops_per_s],
+    y: [x[0] * bytes_per_s, flops_per_s, flops_per_s],
     line: {
-      color: styled("--faint"),
-      dash: ["dot", "dash", "dashdot", "longdash"][number % 4],
+      color: styled(peak ? "--ink" : "--faint"),
+      dash: (peak ? ["solid", "dash", "dot", "dashdot"] : ["dot", "dash", "dashdot", "longdash"])[
+        number % 4
+      ],
       width: 1.5,
     },
   };
+}
+
+function roofCaption(machine, dtypes) {
+  const peaks = machine.ceilings?.peaks ?? {};
+  const [known, others] = [true, false].map((is) =>
+    dtypes.filter((dtype) => Boolean(peaks[dtype]) === is),
+  );
+  const texts = [];
+  if (known.length) {
+    texts.push(`${machine.ceilings.text} `);
+    texts.push(`${known.map((dtype) => peaks[dtype].text).join("; ")}. `);
+    texts.push(
+      "A case can lie above its line where its data stay in a cache, or by a better kernel than those that measured. ",
+    );
+  }
+  if (others.length) {
+    texts.push(
+      known.length
+        ? `No ceiling was measured for ${others.join(", ")}: these lines are the highest seen here, which the machine may exceed. `
+        : "Ceilings of this machine: absent, none was measured. The lines are the highest seen here, which the machine may exceed. ",
+    );
+    texts.push(...others.map((dtype) => `${machine.highest[dtype].text} `));
+  }
+  return texts;
 }
 
 function onPointClick(id) {

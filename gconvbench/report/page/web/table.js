@@ -59,8 +59,20 @@ const COLUMNS = [
     value: (m, c) => nativeOf(m, c)?.times[0]?.seconds ?? Infinity,
     show: (m, c) => nativeOf(m, c)?.times[0]?.text ?? "",
   },
+  {
+    head: "of floor",
+    number: true,
+    has: (m) => m.cases.some((one) => one.least),
+    value: (m, c) => bestOf(c)?.times[0].of_floor ?? -1,
+    show: (m, c) => floorShown(c),
+  },
   { head: "to know", value: (m, c) => known(m, c), show: (m, c) => known(m, c) },
 ];
+
+function floorShown(one) {
+  const share = bestOf(one)?.times[0].of_floor_text;
+  return share ? element("span", { title: one.least }, share) : "";
+}
 
 function bestShown(machine, one) {
   const row = bestOf(one);
@@ -100,6 +112,7 @@ class CaseTable {
   constructor(machine) {
     CaseTable.current = this;
     this.machine = machine;
+    this.columns = COLUMNS.filter((column) => column.has?.(machine) ?? true);
     this.shown = PAGE;
     this.sorted = null;
     this.text = "";
@@ -180,7 +193,7 @@ class CaseTable {
   heads() {
     const row = byId("table").tHead.rows[0];
     row.replaceChildren(
-      ...COLUMNS.map((column, i) => {
+      ...this.columns.map((column, i) => {
         const button = element("button", { type: "button" }, column.head);
         button.addEventListener("click", () => this.sortBy(i));
         return element("th", { scope: "col", class: column.number ? "number" : null }, button);
@@ -189,7 +202,7 @@ class CaseTable {
   }
 
   sortBy(i) {
-    const down = this.sorted?.column === i ? !this.sorted.down : COLUMNS[i].head === "speedup";
+    const down = this.sorted?.column === i ? !this.sorted.down : this.columns[i].head === "speedup";
     this.sorted = { column: i, down };
     [...byId("table").tHead.rows[0].cells].forEach((head, j) => {
       if (j === i) head.setAttribute("aria-sort", down ? "descending" : "ascending");
@@ -224,7 +237,7 @@ class CaseTable {
     if (this.sorted) {
       const { column, down } = this.sorted;
       const sign = down ? -1 : 1;
-      const keyed = found.map((one) => [COLUMNS[column].value(machine, one), one]);
+      const keyed = found.map((one) => [this.columns[column].value(machine, one), one]);
       keyed.sort(([a], [b]) => sign * (typeof a === "string" ? a.localeCompare(b) : a - b));
       found = keyed.map(([, one]) => one);
     }
@@ -235,7 +248,7 @@ class CaseTable {
           element(
             "tr",
             {},
-            ...COLUMNS.map((column, i) =>
+            ...this.columns.map((column, i) =>
               cell(
                 column.show ? column.show(machine, one) : String(column.value(machine, one)),
                 column.number,
@@ -250,6 +263,9 @@ class CaseTable {
       `${found.length} of ${machine.cases.length} cases` +
       (shown < found.length ? `, the first ${shown} shown` : "") +
       "; ≈ others are not clearly slower, ? one round has no interval" +
+      (this.columns.some((column) => column.head === "of floor")
+        ? "; of floor: the least time by measured ceilings over the time"
+        : "") +
       (innerWidth < 640 ? "; a wider screen has more columns" : "");
     byId("more").hidden = shown >= found.length;
   }
