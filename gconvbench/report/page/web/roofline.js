@@ -24,7 +24,12 @@ function drawRoofline(machine, chosen) {
     .filter(([, row]) => row);
   const dots = rooflineDots(machine, points);
   const dtypes = distinct(points.map(([one]) => one.dtype));
-  const lines = dtypes.map((dtype, i) => roofLine(machine, dtype, i, points));
+  const roofs = dtypes.map((dtype) => roofOf(machine, dtype));
+  const reach = extent([
+    ...roofs.map((roof) => roof.ridge),
+    ...points.map(([one]) => intensity(one)),
+  ]);
+  const lines = roofs.map((roof, i) => roofLine(roof, i, reach));
   draw(
     "roofline-plot",
     [...dots, ...lines],
@@ -107,27 +112,31 @@ function rooflineDots(machine, points) {
     });
 }
 
-function roofLine(machine, dtype, number, points) {
+function roofOf(machine, dtype) {
   // Measured where it was; else what cases reached, which is no ceiling.
   const peak = machine.ceilings?.peaks[dtype];
-  const { flops_per_s, bytes_per_s } = peak
-    ? { flops_per_s: peak.flops_per_s, bytes_per_s: machine.ceilings.bytes_per_s }
-    : machine.highest[dtype];
-  const ridge = flops_per_s / bytes_per_s;
-  const [low, high] = extent([ridge, ...points.map(([one]) => intensity(one))]);
-  const x = [low / 1.5, ridge, high * 1.5];
+  const name = peak ? `ceiling, ${plain(dtype)}` : `highest seen, ${plain(dtype)} (no ceiling)`;
+  const reached = machine.highest[dtype];
+  const flops = (peak ?? reached).flops_per_s;
+  const bytes = (peak ? machine.ceilings : reached).bytes_per_s;
+  return { name, isMeasured: Boolean(peak), flops, bytes, ridge: flops / bytes };
+}
+
+function roofLine(roof, number, [low, high]) {
+  const x = [low / 1.5, roof.ridge, high * 1.5];
+  const dashes = roof.isMeasured
+    ? ["solid", "dash", "dot", "dashdot"]
+    : ["dot", "dash", "dashdot", "longdash"];
   return {
     type: "scatter",
     mode: "lines",
-    name: peak ? `ceiling, ${plain(dtype)}` : `highest seen, ${plain(dtype)} (no ceiling)`,
+    name: roof.name,
     hoverinfo: "skip",
     x,
-    y: [x[0] * bytes_per_s, flops_per_s, flops_per_s],
+    y: [x[0] * roof.bytes, roof.flops, roof.flops],
     line: {
-      color: styled(peak ? "--ink" : "--faint"),
-      dash: (peak ? ["solid", "dash", "dot", "dashdot"] : ["dot", "dash", "dashdot", "longdash"])[
-        number % 4
-      ],
+      color: styled(roof.isMeasured ? "--ink" : "--faint"),
+      dash: dashes[number % 4],
       width: 1.5,
     },
   };

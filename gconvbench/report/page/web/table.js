@@ -231,6 +231,12 @@ class CaseTable {
     );
   }
 
+  floorNote() {
+    return this.columns.some((column) => column.head === "of floor")
+      ? "; of floor: the least time by measured ceilings over the time"
+      : "";
+  }
+
   render() {
     const machine = this.machine;
     let found = machine.cases.filter((one, number) => this.passes(one, number));
@@ -263,10 +269,7 @@ class CaseTable {
       `${found.length} of ${machine.cases.length} cases` +
       (shown < found.length ? `, the first ${shown} shown` : "") +
       "; ≈ others are not clearly slower, ? one round has no interval" +
-      (this.columns.some((column) => column.head === "of floor")
-        ? "; of floor: the least time by measured ceilings over the time"
-        : "") +
-      (innerWidth < 640 ? "; a wider screen has more columns" : "");
+      (innerWidth < 640 ? "; a wider screen has more columns" : this.floorNote());
     byId("more").hidden = shown >= found.length;
   }
 }
