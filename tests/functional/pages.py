@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from gconvbench.records import Record, Scalar
+    from gconvbench.records import Ceilings, Record, Scalar
 
 __all__ = [
     "HOSTILE",
@@ -108,7 +108,7 @@ def listening() -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
-def store_grid(results: Path, *, rounds: int = 3) -> Path:
+def store_grid(results: Path, *, rounds: int = 3, ceilings: Ceilings | None = None) -> Path:
     """A sweep of groups and channels per group in which each implementation wins somewhere.
 
     `native` wins with few groups, `split_concat` with 4, `block_diagonal` with narrow groups; one
@@ -138,7 +138,7 @@ def store_grid(results: Path, *, rounds: int = 3) -> Path:
     environment = Environment(
         identity={"device_name": "Test device"}, under_test={"torch": "2.13.0"}, soft={}
     )
-    return store_run(results, records, plan=plan, environment=environment)
+    return store_run(results, records, plan=plan, environment=environment, ceilings=ceilings)
 
 
 def _counted(rounds: int) -> range:

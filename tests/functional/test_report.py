@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from gconvbench.cases import Case, flops, min_bytes
+from gconvbench.records import Ceilings
 from gconvbench.store import load_run
 from tests.fakes import make_plan, make_record, store_run
 from tests.functional import pages
@@ -293,6 +294,34 @@ def test_every_timed_case_is_on_the_roofline_and_no_ceiling_is_invented(
         page.locator("#roofline-controls").get_by_label("dtype").select_option("bfloat16")
         points = [one for one in traces(page, "roofline-plot") if one["mode"] == "markers"]
         assert sum(len(one["x"]) for one in points) == 6
+
+
+def test_measured_ceilings_are_drawn_and_the_caption_says_when_and_by_what(
+    browser: Browser, tmp_path: Path
+) -> None:
+    ceilings = Ceilings(
+        created="2025-01-02T03:04:05+00:00", bytes_per_s=2e9, flops_per_s={"float32": 1e10},
+        work={"float32": "3x3 convolution"},
+    )  # fmt: skip
+    path = page_of(tmp_path, lambda results: pages.store_grid(results, ceilings=ceilings))
+    with pages.opened(browser, path, viewport=WIDE) as page:
+        assert "of floor" in page.locator("#table thead").inner_text()
+        show(page, "roofline")
+        lines = {
+            one["name"]: one for one in traces(page, "roofline-plot") if one["mode"] == "lines"
+        }
+        assert set(lines) == {"ceiling, float32", "highest seen, bfloat16 (no ceiling)"}
+        line = lines["ceiling, float32"]
+        assert line["x"][1] == pytest.approx(5.0)
+        assert line["y"][1:] == [1e10, 1e10]
+        assert line["y"][0] / line["x"][0] == pytest.approx(2e9)
+        caption = page.locator("#roofline-caption").inner_text()
+        assert "measured 2025-01-02 by gconvbench roofline: 2.00 GB/s by large copies" in caption
+        assert "float32 10.0 GFLOP/s by a large 3x3 convolution, ridge at 5 FLOP/byte" in caption
+        assert "No ceiling was measured for bfloat16" in caption
+        page.locator("#table tbody a").first.click()
+        assert "-bound: the least time by the ceilings" in page.locator("#case").inner_text()
+        assert "of floor" in page.locator("#case thead").first.inner_text()
 
 
 def test_errors_stand_over_their_reduction_length_below_the_limit(
