@@ -61,7 +61,8 @@ def measure_ceilings(device: str, *, budget_s: float) -> CeilingsMeasured | Refu
         if (peak := _throughput(*kind, device, watch, share_s))
     }
     if not found:
-        return Refused(f"free memory of {device} ({free >> 20} MiB) holds no product; free some")
+        reason = f"free memory of {device} ({free >> 20} MiB) holds no product; free some"
+        return Refused(reason, was_tried=True)
     ceilings = Ceilings(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         bytes_per_s=copied.per_s,

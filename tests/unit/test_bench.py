@@ -230,8 +230,8 @@ def test_the_frame_has_a_row_per_implementation_fastest_first() -> None:
 
     assert list(frame.columns) == [
         "implementation", "outcome", "detail", "cache_mode", "time_s", "half_width", "rounds",
-        "speedup", "error", "of_limit", "first_launch_s", "peak_bytes", "workspace_bytes",
-        "labels",
+        "speedup", "of_floor", "error", "of_limit", "first_launch_s", "peak_bytes",
+        "workspace_bytes", "labels",
     ]  # fmt: skip
     assert list(frame["implementation"]) == [
         "split_concat", "native", "merged_groups_2", "im2col_bmm", "pointwise_bmm", "depthwise_mac",
