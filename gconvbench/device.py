@@ -76,11 +76,6 @@ def why_memory_lacks(case: Case, device: str) -> str | None:
     return None
 
 
-def free_bytes(device: str) -> int:
-    """Memory that can still be taken, in bytes."""
-    return _available_bytes() if device == "cpu" else _free_on_device(device)
-
-
 def reset_settings(threads: int) -> None:
     """Undo what an earlier implementation may have done to these settings of the process.
 

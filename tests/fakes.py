@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from gconvbench.cases import Case, case_id
 from gconvbench.records import (
@@ -31,6 +31,8 @@ from gconvbench.store import Run, RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from gconvbench.records import CacheMode
 
 MACHINE = "box-cpu"
 SMALL = Case(groups=2, in_channels=4, out_channels=6, height=9, width=8, padding=(1, 1))
@@ -68,9 +70,7 @@ def make_header(plan: Plan | None = None, **changes: Any) -> Header:
     return Header(**(fields | changes))
 
 
-def make_timing(
-    *samples_s: float, mode: Literal["hot", "cold"] = "hot", labels: tuple[str, ...] = ()
-) -> Timing:
+def make_timing(*samples_s: float, mode: CacheMode = "hot", labels: tuple[str, ...] = ()) -> Timing:
     return Timing(
         cache_mode=mode,
         samples_s=samples_s,

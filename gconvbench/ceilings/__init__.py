@@ -52,7 +52,7 @@ def measure_ceilings(device: str, *, budget_s: float) -> CeilingsMeasured | Refu
     if copied is None:
         return Refused(
             f"free memory of {device} ({free >> 20} MiB) does not hold copies that are larger than "
-            f"its last-level cache ({(cache_bytes or 0) >> 20} MiB); free some",
+            f"its last-level cache ({_mib(cache_bytes)}); free some",
             was_tried=True,
         )
     found = {
@@ -73,6 +73,10 @@ def measure_ceilings(device: str, *, budget_s: float) -> CeilingsMeasured | Refu
         work={name: peak.work for name, peak in found.items()},
     )
     return CeilingsMeasured(ceilings)
+
+
+def _mib(size: int | None) -> str:
+    return f"{size >> 20} MiB" if size else "of unknown size"
 
 
 def _throughput(

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Highest", "Stopwatch", "highest"]
 
 _FEWEST_SAMPLES = 3
-_FEWEST_LAUNCHES = 2 + _FEWEST_SAMPLES
-"""A size takes at least so many: the first, one to warm up, the samples."""
+_FEWEST_LAUNCHES = 5 + _FEWEST_SAMPLES
+"""A size takes about so many: the first, one to warm up, three by which a clock finds out how long
+they take, the samples."""
 _PAYS = 0.01
 """A larger size must bring this much more; two in a row that do not end the search."""
 _STALE = 2
@@ -48,9 +49,13 @@ class Stopwatch:
         """In seconds, after warming up; of three samples at the least, however long they take."""
         launch()
         launch_s = warm_up(launch, self.synchronize, time_s=_WARM_UP_S, now=self.now)
-        tick_s = self.clock.tick_s / self.clock.launches_per_sample(launch_s)
-        stopping = _Precision(self.target, tick_s)
-        sampling = take_samples(launch, self.clock, stopping, launch_s=launch_s, now=self.now)
+        sampling = take_samples(
+            launch,
+            self.clock,
+            lambda tick_s: _Precision(self.target, tick_s),
+            launch_s=launch_s,
+            now=self.now,
+        )
         return statistics.median(sampling.samples_s)
 
 

@@ -21,6 +21,8 @@ _CACHES = 8
 AMD EPYC still copied 11 % faster than at eight times, from where on the rate stayed the same."""
 _FEWEST_CACHES = 2
 """So many at the least, where memory or a cache of hundreds of megabytes allow no more."""
+_LARGE_CACHE_BYTES = 128 * _MIB
+"""Where nobody names its size: those of cards and of most processors so far are smaller."""
 _SMALLEST_COPY = 64 * _MIB
 _LARGEST_COPY = {"cpu": 1024 * _MIB, "cuda": 4096 * _MIB}
 _SHARE_OF_FREE = 0.5
@@ -55,11 +57,11 @@ def copies(device: str, *, cache_bytes: int | None, free: int) -> Work:
     counted, such as lines that a CPU reads before it overwrites them. Without a size where there
     is no room for what no cache holds.
     """
-    cache = cache_bytes or 0
+    cache = cache_bytes or _LARGE_CACHE_BYTES
     most = min(_SHARE_OF_FREE * free / 2, max(_LARGEST_COPY[_kind(device)], _FEWEST_CACHES * cache))
     size = _in_blocks(min(most, max(_SMALLEST_COPY, _CACHES * cache)))
     sizes: list[int] = []
-    while max(1, _FEWEST_CACHES * cache) <= size <= most:
+    while _FEWEST_CACHES * cache <= size <= most:
         sizes.append(size)
         size *= 2
 

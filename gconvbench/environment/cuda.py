@@ -42,9 +42,9 @@ def card_identity(device: str) -> tuple[Field, ...]:
     )
 
 
-def l2_bytes(device: str) -> int:
-    """The size of the card's last cache."""
-    return int(torch.cuda.get_device_properties(device).L2_cache_size)
+def l2_bytes(device: str) -> int | None:
+    """The size of the card's last cache; None where the driver names none."""
+    return getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0) or None
 
 
 def card_soft(device: str) -> tuple[Field, ...]:

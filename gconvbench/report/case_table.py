@@ -18,7 +18,7 @@ from gconvbench.report.cells import (
 from gconvbench.report.console import aligned, print_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -78,23 +78,32 @@ def _times_blocks(
     """Everything beside each other where it fits, else times first and the rest below them."""
     names = ["implementation", *(row.implementation for row in rows)]
     labels = ["", *("".join(marks.get(label, "") for label in row.labels) for row in rows)]
-    times = [
-        column for mode in modes for column in _time_columns(rows, mode, single=len(modes) == 1)
-    ]
-    times.append(["speedup", *(speedup_text(row) for row in rows)])
+    times = [_time_columns(rows, mode, single=len(modes) == 1) for mode in modes]
+    speedup = ["speedup", *(speedup_text(row) for row in rows)]
     costs = [
         ["first", *(first_launch_text(row) for row in rows)],
         ["memory", *(memory_text(row) for row in rows)],
         ["limit", *(_accuracy_cells(row)[1] for row in rows)],
+        *_floor_columns(rows, modes),
     ]
-    shares = _floor_columns(rows, modes)
-    whole = _columns(names, *times, *costs, *shares, labels)
+    whole = _columns(names, *(one for pair in times for one in pair), speedup, *costs, labels)
     if _fits(whole, width):
         return [whole]
-    below = _columns(names, *costs, *shares)
-    if not shares or _fits(below, width):
-        return [_columns(names, *times, labels), below]
-    return [_columns(names, *times, labels), _columns(names, *costs), _columns(names, *shares)]
+    below = [[cost] for cost in costs]
+    return [*_packed(names, [*times, [speedup, labels]], width), *_packed(names, below, width)]
+
+
+def _packed(
+    names: Sequence[str], groups: Iterable[list[list[str]]], width: int
+) -> Iterator[list[str]]:
+    """As many groups of columns in each block as fit, with the names in all of them."""
+    block: list[list[str]] = []
+    for group in groups:
+        if block and not _fits(_columns(names, *block, *group), width):
+            yield _columns(names, *block)
+            block = []
+        block = [*block, *group]
+    yield _columns(names, *block)
 
 
 def _fits(lines: Sequence[str], width: int) -> bool:

@@ -55,7 +55,7 @@ class ScriptedClock:
         self._host = host
         self.tick_s = 0.0
 
-    def launches_per_sample(self, launch_s: float) -> int:
+    def begin(self, launch: Callable[[], object], launch_s: float) -> int:
         return 1
 
     def chunk(self, launch: Callable[[], object], launches: int) -> Sequence[float]:
@@ -65,6 +65,9 @@ class ScriptedClock:
 
     def labels(self) -> tuple[str, ...]:
         return ()
+
+    def facts(self) -> None:
+        return None
 
 
 def watch_of(host: ScriptedHost) -> Stopwatch:
@@ -105,10 +108,12 @@ def test_no_size_is_begun_that_would_end_after_the_budget_but_the_first() -> Non
     host = ScriptedHost(1.0, 1.0, 1.0)
     assert search(host, budget_s=0.001)
     assert host.prepared == [1]
-    # The first takes five launches; five of the second were to end by 5 + 5 * 2 at its rate.
-    longer = ScriptedHost(1.0, 1.0, 1.0)
-    search(longer, budget_s=15.5)
-    assert longer.prepared == [1, 2]
+    # The first takes five launches; eight of the second were to end by 5 + 8 * 2 at its rate, and
+    # of the third, after five more, by 10 + 8 * 1.5.
+    for budget_s, sizes in ((20.5, [1]), (21.5, [1, 2]), (22.5, [1, 2, 3])):
+        longer = ScriptedHost(1.0, 1.0, 1.0)
+        search(longer, budget_s=budget_s)
+        assert longer.prepared == sizes
 
 
 def test_out_of_memory_ends_it_and_is_no_error() -> None:

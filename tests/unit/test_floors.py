@@ -15,6 +15,7 @@ from rich.console import Console
 from gconvbench.cases import Case, flops, min_bytes
 from gconvbench.instruments import latest_document, store_document
 from gconvbench.records import (
+    CacheMode,
     Ceilings,
     DoctorDocument,
     Environment,
@@ -179,10 +180,10 @@ def records(**changes: Any) -> list[Record]:
     return [replace(record, floor_s=BYTES_S, **changes) for record in found]
 
 
-def shown(ceilings: Ceilings | None, *, modes: tuple[str, ...] = ("hot",)) -> str:
+def shown(ceilings: Ceilings | None, *, modes: tuple[CacheMode, ...] = ("hot",)) -> str:
     run = make_run(records())
     if len(modes) > 1:
-        timings = tuple(make_timing(1e-6, mode=m) for m in ("cold", "hot"))
+        timings = tuple(make_timing(1e-6, mode=mode) for mode in modes)
         run = make_run(records(timings=timings))
     header = replace(
         run.header, ceilings=ceilings, method=replace(run.header.method, cache_modes=modes)
@@ -206,9 +207,12 @@ def test_show_says_nothing_of_floors_where_no_ceilings_are_known() -> None:
     assert "floor" not in shown(None)
 
 
-def test_every_cache_mode_has_its_share_where_there_is_room() -> None:
-    text = shown(CPU, modes=("cold", "hot"))
-    assert re.search(r"of floor cold +of floor hot", text)
+@pytest.mark.parametrize("modes", [("cold", "hot"), ("cold", "hot", "graph", "as_called")])
+def test_every_view_has_its_share_within_80_columns(modes: tuple[CacheMode, ...]) -> None:
+    text = shown(CPU, modes=modes)
+    for mode in modes:
+        assert f"of floor {mode}" in text
+        assert f"95 % {mode}" in text
     assert max(map(len, text.splitlines())) <= 80
 
 
