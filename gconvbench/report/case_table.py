@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gconvbench.report.summary import CaseSummary, Row
 
 
-__all__ = ["COLUMNS", "print_case", "print_unsupported", "unsupported_lines"]
+__all__ = ["COLUMNS", "left_out_lines", "print_case", "print_unsupported", "unsupported_lines"]
 
 COLUMNS = (
     "95 %: interval over rounds; first: preparing and first launch; memory: peak of a launch "
@@ -50,12 +50,19 @@ def print_case(
             print_lines(block, console)
     elif shown:
         print_lines(_accuracy_lines(shown), console)
-    for row in shown:
-        if row.outcome not in {"measured", "checked"}:
-            console.print(f"  {row.implementation} {row.outcome}: {escape(row.detail)}")
-    if unsupported := [row for row in summary.rows if row.outcome == "unsupported"]:
-        print_unsupported([(row.implementation, row.detail) for row in unsupported], console)
+    _print_reasons(summary.rows, console)
     console.print(f"  [bold]{escape(summary.advice)}[/bold]")
+
+
+def _print_reasons(rows: Sequence[Row], console: Console) -> None:
+    """Why some have no time, or not in every cache mode."""
+    for row in rows:
+        if row.outcome not in {"measured", "checked", "unsupported"}:
+            console.print(f"  {row.implementation} {row.outcome}: {escape(row.detail)}")
+    for line in left_out_lines(rows):
+        console.print(f"[dim]  {escape(line)}[/dim]")
+    if unsupported := [row for row in rows if row.outcome == "unsupported"]:
+        print_unsupported([(row.implementation, row.detail) for row in unsupported], console)
 
 
 def print_unsupported(reasons: Iterable[tuple[str, str]], console: Console) -> None:
@@ -70,6 +77,15 @@ def unsupported_lines(reasons: Iterable[tuple[str, str]]) -> list[str]:
     for name, reason in reasons:
         by_reason.setdefault(reason, []).append(name)
     return [f"unsupported: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+
+
+def left_out_lines(rows: Iterable[Row]) -> list[str]:
+    """One line per cache mode and reason, with the names of all that were not timed in it."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for one in row.left_out.items():
+            by_reason.setdefault(one, []).append(row.implementation)
+    return [f"no {mode}: {', '.join(names)}: {why}" for (mode, why), names in by_reason.items()]
 
 
 def _times_blocks(
@@ -129,7 +145,9 @@ def _columns(names: Sequence[str], *columns: Sequence[str]) -> list[str]:
 def _time_columns(rows: Sequence[Row], mode: str, *, single: bool) -> list[list[str]]:
     heads = ("time", "95 %") if single else (mode, f"95 % {mode}")
     cells = [
-        time_texts(row.times[mode], row.floor) if mode in row.times else (row.outcome, "")
+        time_texts(row.times[mode], row.floor)
+        if mode in row.times
+        else ("-" if row.times else row.outcome, "")
         for row in rows
     ]
     return [[head, *column] for head, column in zip(heads, zip(*cells, strict=True), strict=True)]

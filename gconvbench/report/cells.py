@@ -8,13 +8,15 @@ from gconvbench.report import format as fmt
 from gconvbench.report.summary import NATIVE
 
 if TYPE_CHECKING:
-    from gconvbench.records import CaseFloor
+    from gconvbench.records import CaseFloor, Dispatch
     from gconvbench.report.summary import Row
     from gconvbench.stats import Estimate
 
 __all__ = [
     "first_launch_text",
+    "kernels_text",
     "least_text",
+    "left_out_text",
     "memory_text",
     "of_floor_text",
     "speedup_text",
@@ -60,3 +62,19 @@ def of_floor_text(row: Row, mode: str) -> str:
 
 def _known_to(half_width: float | None, floor: float) -> float | None:
     return None if half_width is None else max(half_width, floor)
+
+
+def left_out_text(row: Row) -> str:
+    """The views that it could not be timed in, with the reasons; empty where there are none."""
+    return "; ".join(f"no {mode}: {reason}" for mode, reason in row.left_out.items())
+
+
+def kernels_text(dispatch: Dispatch) -> str:
+    """`2 x gemm (90 %), copy (10 %)`: kernels in order of first use, as far as each is known."""
+    return ", ".join(_kernel_text(name, dispatch) for name in dispatch.kernels)
+
+
+def _kernel_text(name: str, dispatch: Dispatch) -> str:
+    count, share = dispatch.counts.get(name, 1), dispatch.shares.get(name)
+    text = f"{count} x {name}" if count > 1 else name
+    return text if share is None or len(dispatch.kernels) == 1 else f"{text} ({share:.0%})"

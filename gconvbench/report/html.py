@@ -14,6 +14,7 @@ from gconvbench.report.case_table import unsupported_lines
 from gconvbench.report.cells import (
     first_launch_text,
     least_text,
+    left_out_text,
     memory_text,
     of_floor_text,
     speedup_text,
@@ -95,7 +96,8 @@ def _row(row: Row, summary: CaseSummary, modes: Sequence[str]) -> str:
         span = len(_columns(summary, modes)) - 1
         return f'<tr>{cells}<td colspan="{span}" style="{_LEFT}">{reason}</td></tr>'
     of_limit = "" if row.of_limit is None else fmt.of_limit_text(row.of_limit)
-    notes = "; ".join([*(["advised"] if is_advised else []), *row.labels])
+    left_out = [left_out_text(row)] if row.left_out else []
+    notes = "; ".join([*(["advised"] if is_advised else []), *row.labels, *left_out])
     cells += "".join(cell for mode in modes for cell in _time(row, mode, summary))
     costs = (speedup_text(row), first_launch_text(row), memory_text(row), of_limit)
     shares = [of_floor_text(row, mode) for mode in modes] if summary.least else []

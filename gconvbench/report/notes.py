@@ -52,11 +52,14 @@ def notes_of(machine: Machine) -> tuple[list[Note], dict[str, int]]:
             if row.outcome not in MEASURED_OUTCOMES:
                 key = (row.outcome, row.detail)
                 found.setdefault(key, []).append((row.implementation, case))
+            for mode, reason in row.left_out.items():
+                key = ("not timed", f"{mode}: {reason}")
+                found.setdefault(key, []).append((row.implementation, case))
             for label in row.labels:
                 meaning = MEANINGS.get(label)
                 key = ("labelled", f"{label}: {meaning}" if meaning else label)
                 found.setdefault(key, []).append((row.implementation, case))
-    ranks = {"wrong": 0, "labelled": 2, "unsupported": 3}
+    ranks = {"wrong": 0, "labelled": 2, "not timed": 3, "unsupported": 4}
     ordered = sorted(found.items(), key=lambda item: (ranks.get(item[0][0], 1), -len(item[1])))
     kinds = Counter[str]()
     notes: list[Note] = []

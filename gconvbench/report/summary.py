@@ -33,6 +33,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         outcome: `measured`, `checked`, or the first thing that went wrong.
         detail: the reason, for other outcomes.
         times: estimate per cache mode; empty unless measured.
+        left_out: the cache modes that could not be timed, each with the reason.
         rounds_s: median of each round in the first cache mode.
         speedups: native's time over this one's per cache mode, paired by rounds.
         first_launch_s: how long preparing and the first launch took, the median over rounds.
@@ -51,6 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     detail: str
     times: dict[str, Estimate]
+    left_out: dict[str, str]
     rounds_s: dict[int, float]
     speedups: dict[str, Ratio]
     first_launch_s: float | None
@@ -199,6 +201,7 @@ def _row(
         outcome=worst.outcome,
         detail=worst.detail,
         times=times,
+        left_out={mode: why for record in records for mode, why in record.left_out.items()},
         rounds_s=_rounds_s(records, next(iter(times))) if times else {},
         speedups=speedups,
         first_launch_s=_median([r.first_launch_s for r in records]) if times else None,

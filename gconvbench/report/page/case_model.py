@@ -71,7 +71,8 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         tensors: errors.
         labels: indices into the machine's.
         operators: of PyTorch, that a launch runs.
-        kernels: of libraries behind them.
+        kernels: of libraries behind them, how often and for what share of their time.
+        backends: that PyTorch gave the convolutions to.
     """
 
     implementation: int
@@ -89,6 +90,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     labels: tuple[int, ...]
     operators: str
     kernels: str
+    backends: str
 
 
 class PageCase(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -12,7 +12,9 @@ from gconvbench.records.dispatch import BOOKKEEPING
 from gconvbench.report import format as fmt
 from gconvbench.report.cells import (
     first_launch_text,
+    kernels_text,
     least_text,
+    left_out_text,
     memory_text,
     of_floor_text,
     speedup_text,
@@ -146,7 +148,7 @@ def _row(
     return PageRow(
         implementation=implementations[row.implementation],
         outcome=row.outcome.replace("_", " "),
-        detail=row.detail,
+        detail=row.detail or left_out_text(row),
         times=tuple(_times(row, records, most_samples)),
         speedup=row.speedup,
         speedup_half_width=None if row.implementation == NATIVE else row.speedup_half_width,
@@ -160,7 +162,8 @@ def _row(
         tensors=tuple(_tensors(records)),
         labels=tuple(labels[label] for label in row.labels),
         operators=", ".join(one for one in dispatch.operators if one not in BOOKKEEPING),
-        kernels=", ".join(dispatch.kernels),
+        kernels=kernels_text(dispatch),
+        backends=", ".join(dispatch.backends),
     )
 
 

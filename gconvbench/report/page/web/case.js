@@ -61,7 +61,7 @@ function timesTable(machine, one) {
       .map(([label, meaning]) => (meaning ? `${label}: ${meaning}` : label));
     const said = isBad(row)
       ? element("span", { class: "bad" }, `${row.outcome}: ${row.detail}`)
-      : labels.join("; ");
+      : [...labels, row.detail].filter(Boolean).join("; ");
     cells.push(said);
     return cells;
   });
@@ -210,11 +210,13 @@ function kernels(machine, one) {
         [
           ["implementation", false],
           ["kernels", false],
+          ["backends of PyTorch", false],
           ["operators of PyTorch", false],
         ],
         rows.map((row) => [
           keyOf(row.implementation, machine.implementations[row.implementation]),
           element("code", {}, row.kernels || "not seen"),
+          element("code", {}, row.backends || "not seen"),
           element("code", {}, row.operators),
         ]),
       ),
