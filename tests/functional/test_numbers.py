@@ -36,6 +36,7 @@ SMALLEST = {
         "--records 20 --axis groups=2 --axis channels=4 --implementation native --rounds 1",
         ("records", "page", "MB"),
     ),
+    "card": ("", ("cold / hot", "A/A", "host-bound", "NVIDIA H200")),
     "allocator": ("--outputs 1 --repeat 1", ("64.0 KiB  native training", "faults")),
 }
 
