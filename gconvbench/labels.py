@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALLOCATOR_GREW",
+    "CLEARLY_MORE",
     "CLOCK_SLOWED",
     "CONTENDED",
     "DRIFTING",
+    "HELD_BACK",
     "HOST_BOUND",
+    "LARGEST_SHARE_AWAY",
     "MEANINGS",
     "TARGET_NOT_REACHED",
     "THROTTLED",
     "device_labels",
     "drift_labels",
     "load_labels",
+    "share_away",
 ]
 
 TARGET_NOT_REACHED = "target not reached"
@@ -48,18 +52,18 @@ MEANINGS = {
 }
 """What `show` says beside a label."""
 
-_LARGEST_SHARE_AWAY = 0.05
+LARGEST_SHARE_AWAY = 0.05
 """A core may be lost for this share of the time. The median of samples bears as much: fewer than
 one sample in ten is hit. Alone on two virtual cores 0.1 % is seen, beside one busy neighbour on
 the same core 50 %."""
 _SHORTEST_SLICE_S = 0.7e-3
 """Linux's smallest time slice (kernel/sched/fair.c, `sysctl_sched_base_slice`): the least that a
 task which takes a core away may use of it."""
-_CLEARLY_MORE = 0.5
+CLEARLY_MORE = 0.5
 """The load average counts the worker's own threads, and other tasks that are ready for a moment."""
 _TICK_S = 0.01
 """Stolen time is counted in ticks of a hundredth of a second (proc(5), /proc/stat)."""
-_HELD_BACK = {
+HELD_BACK = {
     0x04: "software power cap",
     0x08: "hardware slowdown",
     0x20: "software thermal slowdown",
@@ -85,6 +89,20 @@ def load_labels(
         on_cpu: whether the work is done by the worker itself.
         online_cores: of the machine, not only the worker's; those of this one by default.
     """
+    cores = online_cores or os.cpu_count() or 1
+    share = share_away(telemetry, on_cpu=on_cpu, online_cores=cores)
+    crowded = telemetry.load > cores + CLEARLY_MORE or _shared(telemetry)
+    return (CONTENDED,) if crowded or share > LARGEST_SHARE_AWAY else ()
+
+
+def share_away(telemetry: Telemetry, *, on_cpu: bool, online_cores: int | None = None) -> float:
+    """For which share of the time the worker had no core although it was ready, by any sign of it.
+
+    Args:
+        telemetry: as of `load_labels`.
+        on_cpu: likewise.
+        online_cores: likewise.
+    """
     wall_s, cores = telemetry.wall_s, online_cores or os.cpu_count() or 1
     busy_s = telemetry.cpu_s if telemetry.main_s is None else telemetry.main_s
     away_s = [
@@ -93,8 +111,7 @@ def load_labels(
         ((telemetry.stolen_s or 0.0) - _TICK_S) / cores,
         wall_s - busy_s if on_cpu else 0.0,
     ]
-    crowded = telemetry.load > cores + _CLEARLY_MORE or _shared(telemetry)
-    return (CONTENDED,) if crowded or max(away_s) > _LARGEST_SHARE_AWAY * wall_s else ()
+    return max(away_s) / wall_s
 
 
 def _shared(telemetry: Telemetry) -> bool:
@@ -132,7 +149,7 @@ def device_labels(telemetry: Telemetry, *, target: float) -> tuple[str, ...]:
     readings: list[dict[str, Any]] = [telemetry.device.get(key, {}) for key in ("before", "after")]
     reasons = [reading.get("clock_event_reasons") or 0 for reading in readings]
     before, after = (reading.get("sm_clock_mhz") for reading in readings)
-    throttled = any(reason & mask for reason in reasons for mask in _HELD_BACK)
+    throttled = any(reason & mask for reason in reasons for mask in HELD_BACK)
     slowed = bool(before and after and after < before * (1 - target))
     labels = {THROTTLED: throttled, CLOCK_SLOWED: slowed}
     return tuple(label for label, earned in labels.items() if earned)

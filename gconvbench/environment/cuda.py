@@ -9,7 +9,7 @@ import torch
 from gconvbench.environment.cpu import cpu_model
 from gconvbench.environment.reading import Field, Reader
 
-__all__ = ["DRIVER", "card_identity", "card_soft", "device_telemetry"]
+__all__ = ["DRIVER", "card_identity", "card_limits", "card_soft", "device_telemetry"]
 
 _GIB = 2**30
 
@@ -58,6 +58,33 @@ def card_soft(device: str) -> tuple[Field, ...]:
         _nvml_field(device, "persistence", "nvmlDeviceGetPersistenceMode"),
         _nvml_field(device, "pcie_generation", "nvmlDeviceGetMaxPcieLinkGeneration"),
         _nvml_field(device, "pcie_width", "nvmlDeviceGetCurrPcieLinkWidth"),
+    )
+
+
+def card_limits(device: str) -> tuple[Field, ...]:
+    """What the card is held to, and how busy it is: the share of the last moments with a kernel.
+
+    The sample period is a sixth of a second to a second (NVML API reference, `nvmlUtilization_t`).
+    """
+
+    def utilization() -> float:
+        nvml = _nvml()
+        return float(nvml.nvmlDeviceGetUtilizationRates(_handle(nvml, device)).gpu) / 100
+
+    return (
+        Field("utilization", "NVML nvmlDeviceGetUtilizationRates", utilization),
+        _nvml_field(
+            device,
+            "power_limit_default_w",
+            "nvmlDeviceGetPowerManagementDefaultLimit",
+            per=1000,
+        ),
+        _nvml_field(
+            device,
+            "slowdown_temperature_c",
+            "nvmlDeviceGetTemperatureThreshold",
+            "NVML_TEMPERATURE_THRESHOLD_SLOWDOWN",
+        ),
     )
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Check",
     "CheckState",
     "DoctorDocument",
+    "DoctorVerdict",
     "Examination",
     "Fitness",
     "InstrumentDocument",
@@ -70,6 +71,27 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if "unfit" in states:
             return "unfit"
         return "fit_with_advice" if "advice" in states else "fit"
+
+    @property
+    def unfit(self) -> tuple[Check, ...]:
+        """The checks for which the instrument is not fit."""
+        return tuple(check for check in self.checks if check.state == "unfit")
+
+
+class DoctorVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run says of the newest `gconvbench doctor` of its machine.
+
+    Attributes:
+        name: the document's, beside the run's file.
+        created: when, in UTC.
+        verdict: the worst of its checks.
+        unfit: by the name of each check that makes it so, what was found.
+    """
+
+    name: str
+    created: str
+    verdict: Fitness
+    unfit: dict[str, str] = {}
 
 
 class CaseFloor(NamedTuple):
@@ -154,6 +176,16 @@ class DoctorDocument(_Document, frozen=True, kw_only=True, tag="doctor"):
     """What `gconvbench doctor` stores."""
 
     examination: Examination
+
+    @property
+    def in_short(self) -> DoctorVerdict:
+        """What a run says of it."""
+        return DoctorVerdict(
+            name=self.name,
+            created=self.created,
+            verdict=self.examination.verdict,
+            unfit={check.name: check.found for check in self.examination.unfit},
+        )
 
 
 InstrumentDocument = RooflineDocument | DoctorDocument

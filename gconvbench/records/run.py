@@ -8,7 +8,7 @@ import msgspec
 
 from gconvbench.errors import UsageError
 from gconvbench.records.environment import Environment
-from gconvbench.records.instrument import Ceilings, Examination
+from gconvbench.records.instrument import Ceilings, DoctorVerdict, Examination
 from gconvbench.records.job import CacheMode, KernelLine, Record
 
 __all__ = [
@@ -122,6 +122,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
         origin: what it was read from; None where gconvbench measured.
         ceilings: of the device, by the newest roofline of this machine; None without one.
         examination: of the instrument when the run began; None where there was none.
+        doctor: what the newest full examination of this machine had found before; None without one.
         schema: what a reader must understand.
     """
 
@@ -137,6 +138,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field=
     origin: Origin | None = None
     ceilings: Ceilings | None = None
     examination: Examination | None = None
+    doctor: DoctorVerdict | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:

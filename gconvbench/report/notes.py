@@ -12,6 +12,7 @@ from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.report.comparison.words import word
 from gconvbench.report.floor import floors
 from gconvbench.report.format import half_width_text
+from gconvbench.report.instrument import instrument_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +97,7 @@ def facts_of(run: Run) -> dict[str, dict[str, str]]:
         "sweeps": ", ".join(plan.sweeps) or "none",
         "device": header.device,
     }
+    found["instrument"] = instrument_facts(header)
     found["noise floor (A/A)"] = {
         one.name: f"{half_width_text(one.upper)} of {one.pairs} pairs" for one in floors(run)
     }

@@ -14,6 +14,7 @@ from gconvbench.report.case_table import COLUMNS, print_case
 from gconvbench.report.ceilings import OF_FLOOR
 from gconvbench.report.console import aligned, print_lines
 from gconvbench.report.floor import floors
+from gconvbench.report.instrument import unfit_lines
 from gconvbench.report.summary import CaseSummary, summarise
 from gconvbench.stats import estimate_over_rounds, paired_ratio
 
@@ -208,14 +209,14 @@ def _print_totals(
 
 
 def print_state(run: Run, console: Console) -> None:
-    """What a reader should know of the file."""
+    """What a reader should know of the file and of the instrument."""
     for line in state_lines(run):
         console.print(line, markup=False)
 
 
 def state_lines(run: Run) -> list[str]:
-    """What is wrong with the file; empty where it is whole."""
-    lines = []
+    """What is wrong with the file or its instrument; empty where both are whole."""
+    lines = unfit_lines(run.header)
     if run.unreadable:
         lines.append(f"{run.unreadable} line(s) could not be read and were left out")
     if run.footer is None:

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from gconvbench.errors import UsageError
 from gconvbench.instruments import latest_document
-from gconvbench.records import Header, Record, RooflineDocument
+from gconvbench.records import DoctorDocument, Header, Record, RooflineDocument
 from gconvbench.runner.checkout import has_module, top_if_any
+from gconvbench.runner.doctor import examination_of
 from gconvbench.runner.order import jobs_of
 from gconvbench.runner.schedule import with_sampling_cap
 from gconvbench.store import RunWriter
@@ -33,7 +36,7 @@ def begin_run(
 
     Raises:
         UsageError: nothing of the plan can be done, or the code is not that of the commit.
-        NotMeasuredError: the file cannot be written.
+        NotMeasuredError: the file cannot be written, or the worker was lost.
     """
     _refuse_copies(plan, worker.ready.implementations)
     jobs = jobs_of(plan)
@@ -45,10 +48,21 @@ def begin_run(
     header = make_header(
         plan, method, device, worker.ready, start_s=worker.start_s, ceilings=ceilings
     )
+    header = _with_verdict(header, results, worker)
     writer = RunWriter.create(results, header)
     for record in unsupported:
         writer.append(record)
     return writer
+
+
+def _with_verdict(header: Header, results: Path, worker: WorkerProcess) -> Header:
+    """Whether the instrument is fit now, and what `doctor` said of it when it was last asked."""
+    full = latest_document(results, header.machine, DoctorDocument)
+    return replace(
+        header,
+        examination=examination_of("quick", worker.examine("quick")),
+        doctor=full.in_short if full else None,
+    )
 
 
 def _refuse_copies(plan: Plan, known: Sequence[Description]) -> None:

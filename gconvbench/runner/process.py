@@ -22,6 +22,8 @@ from gconvbench.protocol import (
     Anchored,
     AskSupport,
     CeilingsMeasured,
+    Examine,
+    Examined,
     Explained,
     ExplainFile,
     ExplainLayer,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from gconvbench.protocol import Request
     from gconvbench.records import (
         Ceilings,
+        Check,
         Explanation,
         FileExplanation,
         Job,
@@ -176,6 +179,20 @@ class WorkerProcess:
             raise NotMeasuredError(message) from None
         assert isinstance(reply, Support)  # noqa: S101
         return reply.reasons
+
+    def examine(self, scope: Literal["quick", "full"]) -> tuple[Check, ...]:
+        """Is the instrument fit, as far as one process can tell? After `full` it is worn out.
+
+        Raises:
+            NotMeasuredError: the worker died of the question, or took too long.
+        """
+        try:
+            reply = self._ask(Examine(scope), _QUESTION_TIMEOUT_S)
+        except WorkerLostError as error:
+            message = f"the worker {error} while it was examined; {self._last_words()}"
+            raise NotMeasuredError(message) from None
+        assert isinstance(reply, Examined)  # noqa: S101
+        return reply.checks
 
     def explain(self, case: str, name: str = "") -> Explanation:
         """What the groups of a case mean; `name` is its layer's.

@@ -67,6 +67,11 @@ class HostClock:
         """The smallest step seen between two readings."""
         return self._tick_s
 
+    @property
+    def overhead_s(self) -> float:
+        """What reading it once costs."""
+        return self._overhead_s
+
     def begin(self, launch: Callable[[], object], launch_s: float) -> int:  # noqa: ARG002
         """As many as make a millisecond, and keep the clock's own cost under 0.1 % of a sample."""
         sample_s = max(_SHORTEST_SAMPLE_S, self._overhead_s / _LARGEST_OVERHEAD)
