@@ -23,7 +23,7 @@ from gconvbench.records import (
 )
 from gconvbench.report.accuracy_table import print_accuracy
 from gconvbench.report.console import make_console
-from gconvbench.report.instrument import unfit_lines
+from gconvbench.report.instrument import unfit_line
 from gconvbench.report.progress import progress
 from gconvbench.report.table import print_run
 from gconvbench.runner import WorkerProcess, begin_run, device_lock, execute, open_jobs, spent_s
@@ -178,8 +178,8 @@ def _carry_out(
     header = stored.header
     console = make_console(sys.stderr)
     _note(f"storing in {writer.path}")
-    if unfit := unfit_lines(header):
-        _note(f"{unfit[0]}; gconvbench doctor tells what to do")
+    if (unfit := unfit_line(header)) and not header.method.check_only:
+        _note(f"{unfit}; gconvbench doctor tells what to do")
     if json:
         for line in (header, *stored.records):
             _print_line(line)

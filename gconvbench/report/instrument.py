@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from gconvbench.records import Check, DoctorDocument, Examination, Header
 
-__all__ = ["examination_lines", "instrument_facts", "unfit_lines"]
+__all__ = ["examination_lines", "instrument_facts", "unfit_line", "unfit_lines"]
 
 _WIDTH = 80
 _MARKS = {"fine": "✓", "advice": "!", "unfit": "✗", "skipped": "-"}
@@ -83,6 +83,15 @@ def unfit_lines(header: Header) -> list[str]:
             f"{'; '.join(reasons)}"
         )
     return lines
+
+
+def unfit_line(header: Header) -> str:
+    """The same in a line, by the names of the checks; empty where there is nothing to say."""
+    now = header.examination.unfit if header.examination else ()
+    full = header.doctor.unfit if header.doctor else {}
+    told = [_name(check) for check in now]
+    told += [f"{name.replace('_', ' ')} by the newest doctor" for name in full]
+    return f"the instrument is not fit: {', '.join(told)}" if told else ""
 
 
 def instrument_facts(header: Header) -> dict[str, str]:
