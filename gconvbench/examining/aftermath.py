@@ -6,12 +6,12 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-import torch
-
 from gconvbench.device import synchronizer
-from gconvbench.dispatch import dispatch_of
+from gconvbench.dispatch import cuda_kernels, dispatch_of
 from gconvbench.examining.subject import duration, finding
 from gconvbench.examining.work import native_launch
+from gconvbench.failure import one_line
+from gconvbench.timing import HostClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,62 +29,44 @@ _SAMPLES = 21
 
 
 def profiler_aftermath(subject: Subject) -> Check:
-    """A short launch as called, before and after a pass of the profiler in the same process.
+    """A short launch as called, before and after the pass that looks at what it runs.
 
-    On CUDA PyTorch's profiler with the card's activities, on the CPU what records the dispatch.
-    The process is of no use for times afterwards, so this is the last check.
+    On CUDA that is PyTorch's profiler with the card's activities. The process is of no use for
+    times afterwards, so this is the last check.
     """
     launch, synchronize = native_launch(subject, "short"), synchronizer(subject.device)
-
-    def profile() -> None:
-        if subject.on_cpu:
-            dispatch_of(launch, synchronize)
-        else:
-            _trace(launch, synchronize)
-
-    return aftermath_of(launch, synchronize, profile)
-
-
-def _trace(launch: Callable[[], object], synchronize: Callable[[], None]) -> None:
-    activities = torch.profiler.ProfilerActivity
-    with torch.profiler.profile(activities=[activities.CPU, activities.CUDA]):
-        launch()
-        synchronize()
+    look = dispatch_of if subject.on_cpu else cuda_kernels
+    return aftermath_of(launch, synchronize, lambda: look(launch, synchronize))
 
 
 def aftermath_of(
     launch: Callable[[], object],
     synchronize: Callable[[], None],
-    profile: Callable[[], None],
+    look: Callable[[], object],
     now: Callable[[], float] = time.perf_counter,
 ) -> Check:
-    """The time of a launch as called, before and after `profile`."""
-    _as_called_s(launch, synchronize, now)  # warms up
-    before_s = _as_called_s(launch, synchronize, now)
-    profile()
-    after_s = _as_called_s(launch, synchronize, now)
+    """The time of a launch as called, before and after `look`."""
+    name, clock = "profiler_aftermath", HostClock(now, synchronize)
+    _as_called_s(clock, launch)  # warms up
+    before_s = _as_called_s(clock, launch)
+    try:
+        look()
+    except RuntimeError as error:
+        return finding(name, "skipped", one_line(error))
+    after_s = _as_called_s(clock, launch)
     ratio = after_s / before_s
     return finding(
-        "profiler_aftermath",
+        name,
         "fine" if ratio <= LARGEST_RATIO else "advice",
-        f"a short launch takes {duration(before_s)} before and {duration(after_s)} after "
-        f"the profiler's pass: {ratio:.3g} times as long",
-        "times as called hold for the first job of a process; of the others they may be too long",
+        f"a short launch takes {duration(before_s)} before and {duration(after_s)} after the "
+        f"profiler's pass: {ratio:.3g} times as long",
+        "times are taken before that pass, so those of a run are right; do not time anything in a "
+        "process that was profiled",
         before_s=before_s,
         after_s=after_s,
         ratio=ratio,
     )
 
 
-def _as_called_s(
-    launch: Callable[[], object], synchronize: Callable[[], None], now: Callable[[], float]
-) -> float:
-    samples_s = []
-    for _ in range(_SAMPLES):
-        synchronize()
-        start = now()
-        for _ in range(_LAUNCHES):
-            launch()
-        synchronize()
-        samples_s.append((now() - start) / _LAUNCHES)
-    return statistics.median(samples_s)
+def _as_called_s(clock: HostClock, launch: Callable[[], object]) -> float:
+    return statistics.median(clock.chunk(launch, _LAUNCHES)[0] for _ in range(_SAMPLES))

@@ -14,6 +14,7 @@ import torch
 
 from gconvbench.examining.subject import duration, finding, percent, state_of
 from gconvbench.labels import HOST_BOUND
+from gconvbench.timing.calibration import Calibration, calibrate
 from gconvbench.timing.cuda import CudaEventClock
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _WARM_UP_CYCLES = 200_000_000
 _LONG_S = (0.04, 0.12)
 """Both 20 ms or more: their difference is 80 ms, of which a per mille is 80 µs, several times what
 a host's wake-up varies by."""
+_LONG_REPEATS = 5
 _GAP_S = 2e-3
 _HIDDEN_BY = 10
 """The stream sleeps for so many times the gap."""
@@ -111,7 +113,7 @@ def event_against_host(subject: Subject) -> Check:
     What the host has more, the enqueuing and the wake-up, is least in one of five; between the two
     lengths that least may grow by nothing.
     """
-    rate = _KNOWN_CYCLES / _event_s(subject, _KNOWN_CYCLES)
+    rate = _calibrated(subject).cycles_per_s
     pairs = [[_both_s(subject, int(s * rate)) for s in _LONG_S] for _ in range(_LONG_REPEATS)]
     short, long = zip(*pairs, strict=True)
     grown_s = min(host - event for host, event in long) - min(host - event for host, event in short)
@@ -128,10 +130,6 @@ def event_against_host(subject: Subject) -> Check:
         short_s=lengths_s[0],
         long_s=lengths_s[1],
     )
-
-
-_KNOWN_CYCLES = 20_000_000
-_LONG_REPEATS = 5
 
 
 def _both_s(subject: Subject, cycles: int) -> tuple[float, float]:
@@ -154,18 +152,19 @@ def idle_stream(subject: Subject) -> Check:
     the device has long reached it, behind a sleep it has not. Then the clock that jobs are timed
     with has to label work which no sleep can hide `host_bound`, and to leave device work alone.
     """
+    calibration = _calibrated(subject)
+    clock = CudaEventClock(subject.device, cold=False, calibration=calibration)
+    rate = calibration.cycles_per_s
     seen = {
-        "empty": _reached(subject, sleep_s=0.0),
-        "busy": _reached(subject, sleep_s=_HIDDEN_BY * _GAP_S),
+        "empty": _reached(subject, cycles=0),
+        "busy": _reached(subject, cycles=int(_HIDDEN_BY * _GAP_S * rate)),
+        "dawdling_labelled": _is_labelled(clock, _UNHIDABLE_S, lambda: time.sleep(_UNHIDABLE_S)),
+        "device_work_labelled": _is_labelled(
+            clock,
+            _KNOWN_S,
+            lambda: torch.cuda._sleep(int(_KNOWN_S * rate)),  # noqa: SLF001
+        ),
     }
-    clock = CudaEventClock(subject.device, cold=False)
-    rate = _KNOWN_CYCLES / _event_s(subject, _KNOWN_CYCLES)
-    seen["dawdling_labelled"] = _is_labelled(clock, _UNHIDABLE_S, lambda: time.sleep(_UNHIDABLE_S))
-    seen["device_work_labelled"] = _is_labelled(
-        clock,
-        _KNOWN_S,
-        lambda: torch.cuda._sleep(int(_KNOWN_S * rate)),  # noqa: SLF001
-    )
     wanted = {
         "empty": True, "busy": False, "dawdling_labelled": True, "device_work_labelled": False,
     }  # fmt: skip
@@ -188,13 +187,16 @@ _WORDS = {
 }
 
 
-def _reached(subject: Subject, *, sleep_s: float) -> bool:
+def _calibrated(subject: Subject) -> Calibration:
+    return calibrate(torch.device(subject.device))
+
+
+def _reached(subject: Subject, *, cycles: int) -> bool:
     """Whether the device has reached the first event when the host has dawdled behind it."""
     torch.cuda.synchronize(subject.device)
-    rate = _KNOWN_CYCLES / _event_s(subject, _KNOWN_CYCLES)
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    if sleep_s:
-        torch.cuda._sleep(int(sleep_s * rate))  # noqa: SLF001
+    if cycles:
+        torch.cuda._sleep(cycles)  # noqa: SLF001
     start.record()
     time.sleep(_GAP_S)
     end.record()
@@ -204,6 +206,5 @@ def _reached(subject: Subject, *, sleep_s: float) -> bool:
 
 
 def _is_labelled(clock: CudaEventClock, launch_s: float, launch: Callable[[], object]) -> bool:
-    clock.launches_per_sample(launch_s)
-    clock.chunk(launch, 1)
+    clock.chunk(launch, clock.begin(launch, launch_s))
     return HOST_BOUND in clock.labels()

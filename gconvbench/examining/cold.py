@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gconvbench.examining.subject import duration, finding
+from gconvbench.timing.calibration import calibrate
 from gconvbench.timing.cuda import CudaEventClock
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _SHARE = 4
 large cards have their cache in two."""
 _INT_BYTES = 4
 _TURNS = 4
+_ABOUT_S = 1e-5
 
 
 def cold_is_cold(subject: Subject) -> Check:
@@ -41,8 +43,8 @@ def cold_is_cold(subject: Subject) -> Check:
     cache_bytes = int(torch.cuda.get_device_properties(subject.device).L2_cache_size)
     count = cache_bytes // _SHARE // _INT_BYTES
     if not count:
-        found = "the size of the last-level cache is not told, so nothing empties it"
-        return finding(name, "unfit", found, "believe no cold time", cache_bytes=cache_bytes)
+        found = "the size of the last-level cache is not told: nothing shows what empties it"
+        return finding(name, "advice", found, "compare cold times with care", cache_bytes=0)
     source, target = (
         torch.zeros(count, dtype=torch.int32, device=subject.device) for _ in range(2)
     )
@@ -68,16 +70,16 @@ def cold_is_cold(subject: Subject) -> Check:
 
 def _times(subject: Subject, copy: Callable[[], object]) -> tuple[float, float, float]:
     """Hot, cold, and of an empty pair of events, in seconds."""
-    clocks = {cold: CudaEventClock(subject.device, cold=cold) for cold in (False, True)}
-    samples_s: dict[object, list[float]] = {False: [], True: [], None: []}
-    copy()
+    calibration = calibrate(torch.device(subject.device))
+    hot, cold = (
+        CudaEventClock(subject.device, cold=cold, calibration=calibration) for cold in (False, True)
+    )
+    samples_s: tuple[list[float], list[float]] = ([], [])
     for _ in range(_TURNS):
-        for cold, clock in clocks.items():
-            clock.launches_per_sample(1e-5)
-            samples_s[cold] += clock.chunk(copy, 1)
-        clocks[False].launches_per_sample(1e-6)
-        samples_s[None] += clocks[False].chunk(lambda: None, 1)
-    return _middle(samples_s[False]), _middle(samples_s[True]), _middle(samples_s[None])
+        for clock, taken_s in zip((hot, cold), samples_s, strict=True):
+            clock.begin(copy, _ABOUT_S)
+            taken_s.extend(clock.chunk(copy, 1))
+    return _middle(samples_s[0]), _middle(samples_s[1]), calibration.empty_s
 
 
 def _middle(samples_s: Sequence[float]) -> float:

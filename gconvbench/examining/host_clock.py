@@ -32,6 +32,8 @@ LARGEST_NONLINEARITY = 0.10
 """Differences that people look for are smaller than this."""
 _PAIRS = 15
 _ONCE_S = 3e-3
+_MOST_LAUNCHES = 1 << 14
+"""Where the clock stands still, no number of them is enough."""
 _BLOCK = bytes(1 << 16)
 _SOURCE = Field(
     "clocksource",
@@ -99,6 +101,7 @@ def _launches(launch: Callable[[], object], now: Callable[[], float]) -> int:
         for _ in range(launches):
             launch()
         taken_s = now() - start
-        if taken_s >= _ONCE_S / 2 or launches >= 1 << 20:
-            return max(1, round(launches * _ONCE_S / max(taken_s, 1e-9)))
+        if taken_s >= _ONCE_S / 2 or launches >= _MOST_LAUNCHES:
+            wanted = launches * _ONCE_S / max(taken_s, 1e-9)
+            return max(1, min(_MOST_LAUNCHES, round(wanted)))
         launches *= 2

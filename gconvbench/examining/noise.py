@@ -57,7 +57,7 @@ def noise_of(
     figures: dict[str, Scalar] = {}
     for length, launch in launches.items():
         launch_s = warm_up(launch, synchronize, time_s=_WARM_UP_S, now=now)
-        many = clock.launches_per_sample(launch_s)
+        many = clock.begin(launch, launch_s)
         sides = [(_median_s(clock, launch, many), _median_s(clock, launch, many)) for _ in _RANGE]
         apart = [abs(math.log(b / a)) for a, b in sides]
         figures[f"{length}_s"] = statistics.median(a for a, _ in sides)

@@ -38,6 +38,8 @@ _CHANGING = {
 }
 """These decide what is computed, or by what. They are part of a run's identity, so that nothing is
 confused; but who forgot them measures something else than they think."""
+_AS_IF_UNSET = {"0", "all", "default", "strict"}
+"""What these say where they are off, in the words of those that have such."""
 _SLOWING = ("asan", "tsan")
 """Preloaded sanitizers: every access to memory is checked."""
 _ON_THE_CARD = ("CUBLAS_", "CUDA_", "NVIDIA_", "TORCH_ALLOW_TF32_", "TORCH_CUDNN_")
@@ -66,7 +68,7 @@ def environment_variables(subject: Subject) -> Check:
         if value not in _OFF and not (subject.on_cpu and variable.startswith(_ON_THE_CARD))
     }
     falsifying = _falsifying(is_set)
-    changing = {one: why for one, why in _CHANGING.items() if one in is_set}
+    changing = {one: why for one, why in _CHANGING.items() if _is_changing(one, is_set.get(one))}
     if not falsifying and not changing:
         return finding(name, "fine", "none that changes results or falsifies times is set")
     told = {one: is_set[one] for one in (*falsifying, *changing)}
@@ -78,6 +80,13 @@ def environment_variables(subject: Subject) -> Check:
         f"unset {', '.join(told)}, unless that is what you want to measure",
         **told,
     )
+
+
+def _is_changing(variable: str, value: Scalar) -> bool:
+    """TF32's override decides when it is off, too."""
+    if value is None:
+        return False
+    return variable == "NVIDIA_TF32_OVERRIDE" or str(value).lower() not in _AS_IF_UNSET
 
 
 def _falsifying(is_set: Mapping[str, Scalar]) -> dict[str, str]:

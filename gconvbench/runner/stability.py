@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["algorithm_stability", "stability_of"]
 
-PROCESSES = {"off": 2, "on": 3}
-"""By `cudnn.benchmark`. Off, heuristics choose, and two processes must agree; on, a third one sees
-more of what chance does. Each costs an import of PyTorch, some seconds."""
+PROCESSES = {"off": 2, "on": 2}
+"""By `cudnn.benchmark`. Two processes that differ are enough to tell; that two agree by chance is
+possible, and each more costs an import of PyTorch and a context on the card, some seconds."""
 ADVISABLE_SPREAD = 0.03
 """Longest over shortest median of the processes, less one. Fresh processes differ by several times
 the spread within one, which on CUDA is asked to be 0.5 %."""

@@ -10,99 +10,16 @@ import torch
 
 from gconvbench.timing import UnrolledClock, cuda
 from gconvbench.timing.calibration import calibrate
+from tests.scripted_cuda import CYCLES_PER_S, TICK_S, ScriptedDevice, install
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-CYCLES_PER_S = 1e9
-TICK_S = 32e-9
-
-
-class ScriptedDevice:
-    """A stream that works through what is enqueued while the host goes on by itself.
-
-    Its queue holds so many entries; then the host waits for room.
-    """
-
-    def __init__(  # noqa: PLR0913 (one per property)
-        self,
-        *,
-        launch_s: float,
-        enqueue_s: float,
-        empty_s: float = 0.0,
-        tick_s: float = TICK_S,
-        kernels: int = 1,
-        queue: int = 1000,
-    ) -> None:
-        self.host_s = 0.0
-        self.stream_s = 0.0
-        self.slept_s: list[float] = []
-        self.allocations = 0
-        self.tick_s = tick_s
-        self.empty_s = empty_s
-        self.made_events = 0
-        self._launch_s = launch_s
-        self._enqueue_s = enqueue_s
-        self._kernels = kernels
-        self._queue = queue
-        self._ends_s: list[float] = []
-
-    def launch(self) -> None:
-        for _ in range(self._kernels):
-            self.enqueue(self._launch_s, self._enqueue_s)
-
-    def sleep(self, cycles: int) -> None:
-        self.slept_s.append(cycles / CYCLES_PER_S)
-        self.enqueue(cycles / CYCLES_PER_S, 0.0)
-
-    def enqueue(self, takes_s: float, enqueue_s: float) -> None:
-        self.host_s += enqueue_s
-        self._ends_s = [end_s for end_s in self._ends_s if end_s > self.host_s]
-        if len(self._ends_s) >= self._queue:
-            self.host_s = self._ends_s.pop(0)
-        self.stream_s = max(self.stream_s, self.host_s) + takes_s
-        self._ends_s.append(self.stream_s)
-
-    def synchronize(self, _device: object = None) -> None:
-        self.host_s = max(self.host_s, self.stream_s)
-
-    def event(self, **_: object) -> ScriptedEvent:
-        self.made_events += 1
-        return ScriptedEvent(self)
-
-    def memory_stats(self, _device: object) -> dict[str, int]:
-        return {"num_device_alloc": self.allocations}
-
-
-class ScriptedEvent:
-    def __init__(self, device: ScriptedDevice) -> None:
-        self._device = device
-        self.at_s = 0.0
-
-    def record(self) -> None:
-        self._device.enqueue(self._device.empty_s, 0.0)
-        self.at_s = self._device.stream_s
-
-    def query(self) -> bool:
-        return self.at_s <= self._device.host_s
-
-    def elapsed_time(self, other: ScriptedEvent) -> float:
-        tick_s = self._device.tick_s
-        return 1e3 * tick_s * round((other.at_s - self.at_s) / tick_s)
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedDevice], None]:
     def become(device: ScriptedDevice) -> None:
-        names: dict[str, Any] = {
-            "Event": device.event,
-            "_sleep": device.sleep,
-            "synchronize": device.synchronize,
-            "memory_stats": device.memory_stats,
-        }
-        for name, fake in names.items():
-            monkeypatch.setattr(torch.cuda, name, fake)
-        monkeypatch.setattr("time.perf_counter", lambda: device.host_s)
+        install(monkeypatch, device)
 
     return become
 
