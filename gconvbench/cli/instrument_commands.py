@@ -43,7 +43,9 @@ def roofline(
 
 
 def doctor(
-    device: opt.DeviceOption = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="cpu, cuda or cuda:1.  [default: cuda if any]")
+    ] = None,
     threads: opt.ThreadsOption = 1,
     results: opt.ResultsOption = Path("results"),
     json: Annotated[

@@ -55,7 +55,7 @@ def cold_is_cold(subject: Subject) -> Check:
         name,
         "fine" if ratio >= LEAST_RATIO else "unfit",
         f"a copy of {count * _INT_BYTES / 2**20:.3g} MiB takes {duration(hot)} hot, "
-        f"{duration(cold)} cold, {duration(empty_s)} of both for nothing: "
+        f"{duration(cold)} cold; without the {duration(empty_s)} of an empty pair of events "
         f"{ratio:.3g} times as long",
         "cold times are not cold: the cache is larger than told, or the flush does not reach it; "
         "believe hot times alone",

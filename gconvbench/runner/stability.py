@@ -15,6 +15,7 @@ from gconvbench.cases import Case, case_id
 from gconvbench.records import Check, Job, Method, Record, dispatch_text
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
 from gconvbench.runner.side import Side
+from gconvbench.store import with_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,8 @@ def _measured(device: str, method: Method, *, on: bool) -> dict[Job, Record]:
     side = Side(what="a fresh process", switches={"cudnn_benchmark": on})
     jobs = [Job(case_id(case), "native") for case in _CASES]
     with WorkerProcess(device, method, side) as worker:
-        return {job: _record(worker, job) for job in jobs}
+        records = {job: _record(worker, job) for job in jobs}
+        return {job: _seen(worker, record) for job, record in records.items()}
 
 
 def _record(worker: WorkerProcess, job: Job) -> Record:
@@ -71,6 +73,16 @@ def _record(worker: WorkerProcess, job: Job) -> Record:
         return worker.measure(job, 1, timeout_s=_TIMEOUT_S)
     except WorkerLostError as error:
         return Record(job=job, round=1, outcome=error.outcome, detail=f"the worker {error}")
+
+
+def _seen(worker: WorkerProcess, record: Record) -> Record:
+    """With its kernels, which are looked at when the last time was taken; as it is without any."""
+    if not record.timings:
+        return record
+    try:
+        return with_kernels(record, worker.see_kernels(record.job, record.round))
+    except WorkerLostError:
+        return record
 
 
 def stability_of(found: Mapping[str, Sequence[Mapping[Job, Record]]]) -> Check:
@@ -122,10 +134,17 @@ def _compared(processes: Sequence[Mapping[Job, Record]]) -> tuple[CheckState, fl
         medians_s = [one.timings[0].median_s for one in records]
         spreads.append(max(medians_s) / min(medians_s) - 1)
     spread = max(spreads)
-    told = f"{len(processes)} processes within {100 * spread:.2g} %"
+    told = f"{len(processes)} processes within {100 * spread:.2g} %{_unseen(processes)}"
     if spread > LARGEST_SPREAD:
         return "unfit", spread, told
     return ("advice" if spread > ADVISABLE_SPREAD else "fine"), spread, told
+
+
+def _unseen(processes: Sequence[Mapping[Job, Record]]) -> str:
+    """That nothing was seen to tell algorithms apart by, where it is so."""
+    dispatches = [record.dispatch for one in processes for record in one.values()]
+    are_seen = all(one is not None and one.kernels for one in dispatches)
+    return "" if are_seen else " (their kernels were not seen)"
 
 
 def _other_kernels(records: Sequence[Record]) -> str:

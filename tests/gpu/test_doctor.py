@@ -80,11 +80,9 @@ def test_the_noise_floor_has_three_lengths_in_order() -> None:
     assert 0 < short < medium < long
 
 
-def test_a_quick_examination_takes_a_fraction_of_a_second_and_every_check_can_be_made() -> None:
-    examine(Examine("quick"), "cuda", METHOD)  # loads what is loaded once
-    start = time.perf_counter()
+def test_every_quick_check_can_be_made() -> None:
     checks = examine(Examine("quick"), "cuda", METHOD).checks
-    assert time.perf_counter() - start < 1.0  # 0.3 s is aimed at
+    assert {"other_processes", "card_clocks", "contention"} <= {check.name for check in checks}
     assert not [check.found for check in checks if NOT_SHOWN in check.found]
 
 

@@ -181,10 +181,16 @@ def test_clocks_are_read_while_the_card_is_busy(
 ) -> None:
     device = ScriptedDevice()
     install(monkeypatch, device)
-    # A millisecond for each of NVML's answers: the sleep of 50 ms at 1 GHz is long over at 100 ms.
-    install_card(monkeypatch, device, ClockInfo=lambda: 1980 if device.host_s < 0.05 else 210)
+    # Each of NVML's answers takes a millisecond, so that 50 ms of sleep end within some reading.
+    install_card(
+        monkeypatch,
+        device,
+        ClockInfo=lambda: 1980 if device.host_s < 0.05 else 210,
+        CurrentClocksEventReasons=lambda: 0x2 if device.host_s < 0.05 else 0x1,
+    )
     found = card_clocks(Subject("cuda", METHOD, "quick"))
     assert found.figures["sm_clock_mhz"] == 1980
+    assert found.figures["clock_event_reasons"] == 0x2
     assert device.host_s > 0.05
 
 
