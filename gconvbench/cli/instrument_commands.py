@@ -15,6 +15,26 @@ from gconvbench.cli.values import seconds
 __all__ = ["doctor", "roofline"]
 
 
+def doctor(
+    device: Annotated[
+        str | None, typer.Option("--device", help="cpu, cuda or cuda:1.  [default: cuda if any]")
+    ] = None,
+    threads: opt.ThreadsOption = 1,
+    results: opt.ResultsOption = Path("results"),
+    json: Annotated[
+        bool, typer.Option("--json", help="The stored document instead of text.")
+    ] = False,
+) -> int:
+    """Examine the instrument before anyone trusts it: clocks, caches, noise, neighbours, settings.
+
+    Each finding comes with advice. Exit code 3 where the instrument is not fit to measure. The
+    verdict is stored, and every later run of this machine names it.
+    """
+    from gconvbench.cli.doctor import examine
+
+    return examine(device, threads=threads, results=results, json=json)
+
+
 def roofline(
     device: opt.DeviceOption = None,
     threads: opt.ThreadsOption = 1,
@@ -40,23 +60,3 @@ def roofline(
     from gconvbench.cli.roofline import start
 
     return start(device, threads=threads, budget_s=budget, results=results, json=json)
-
-
-def doctor(
-    device: Annotated[
-        str | None, typer.Option("--device", help="cpu, cuda or cuda:1.  [default: cuda if any]")
-    ] = None,
-    threads: opt.ThreadsOption = 1,
-    results: opt.ResultsOption = Path("results"),
-    json: Annotated[
-        bool, typer.Option("--json", help="The stored document instead of text.")
-    ] = False,
-) -> int:
-    """Examine the instrument before anyone trusts it: clocks, caches, noise, neighbours, settings.
-
-    Each finding comes with advice. Exit code 3 where the instrument is not fit to measure. The
-    verdict is stored, and every later run of this machine names it.
-    """
-    from gconvbench.cli.doctor import examine
-
-    return examine(device, threads=threads, results=results, json=json)
