@@ -21,10 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gconvbench.protocol import Description, Ready
-    from gconvbench.records import Ceilings, Environment, Job, Method, Plan
+    from gconvbench.records import Ceilings, Environment, Examination, Job, Method, Plan
     from gconvbench.runner.process import WorkerProcess
 
-__all__ = ["begin_run", "known_ceilings", "make_header", "name_at", "unsupported_records"]
+__all__ = [
+    "begin_run",
+    "known_ceilings",
+    "make_header",
+    "name_at",
+    "unsupported_records",
+    "with_verdict",
+]
 
 
 def begin_run(
@@ -48,21 +55,18 @@ def begin_run(
     header = make_header(
         plan, method, device, worker.ready, start_s=worker.start_s, ceilings=ceilings
     )
-    header = _with_verdict(header, results, worker)
+    header = with_verdict(header, results, examination_of("quick", worker.examine("quick")))
     writer = RunWriter.create(results, header)
     for record in unsupported:
         writer.append(record)
     return writer
 
 
-def _with_verdict(header: Header, results: Path, worker: WorkerProcess) -> Header:
+def with_verdict(header: Header, results: Path, examination: Examination | None) -> Header:
     """Whether the instrument is fit now, and what `doctor` said of it when it was last asked."""
     full = latest_document(results, header.machine, DoctorDocument)
-    return replace(
-        header,
-        examination=examination_of("quick", worker.examine("quick")),
-        doctor=full.in_short if full else None,
-    )
+    doctor = full.in_short if full else None
+    return replace(header, examination=examination, doctor=doctor)
 
 
 def _refuse_copies(plan: Plan, known: Sequence[Description]) -> None:

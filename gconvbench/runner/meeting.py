@@ -195,6 +195,7 @@ def _measured_side(
         device=question.device,
         results=question.results,
         timeout_s=question.timeout_s,
+        examination=asked.examination,
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gconvbench.runner.begin import known_ceilings, make_header
+from gconvbench.runner.begin import known_ceilings, make_header, with_verdict
+from gconvbench.runner.doctor import examination_of
 from gconvbench.runner.process import WorkerProcess
 from gconvbench.runner.workers import Workers
 from gconvbench.store import RunWriter, with_kernels
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from gconvbench.gate.processes import SideName
     from gconvbench.protocol import Ready
-    from gconvbench.records import Header, Job, Method, Plan, Record
+    from gconvbench.records import Examination, Header, Job, Method, Plan, Record
     from gconvbench.runner.side import Side
 
 __all__ = ["Asked", "MeasuredSide", "Slot", "ask"]
@@ -48,11 +49,13 @@ class Asked(NamedTuple):
         ready: what its worker said of itself.
         reasons: per job why it cannot be done; None where it can.
         start_s: how long the worker took to start.
+        examination: of the instrument; None where there was none.
     """
 
     ready: Ready
     reasons: dict[Job, str | None]
     start_s: float
+    examination: Examination | None = None
 
 
 def ask(
@@ -69,7 +72,8 @@ def ask(
     with WorkerProcess(device, method, side) as worker:
         jobs = jobs_of(worker.ready)
         reasons = dict(zip(jobs, worker.support(jobs), strict=True))
-        return Asked(worker.ready, reasons, worker.start_s)
+        examination = examination_of("quick", worker.examine("quick"))
+        return Asked(worker.ready, reasons, worker.start_s, examination)
 
 
 class MeasuredSide:
@@ -84,6 +88,7 @@ class MeasuredSide:
         device: on which.
         results: where runs are stored.
         timeout_s: until a job counts as hung.
+        examination: of the instrument when the side was asked.
     """
 
     def __init__(  # noqa: PLR0913 (keyword-only, one per choice)
@@ -97,11 +102,13 @@ class MeasuredSide:
         device: str,
         results: Path,
         timeout_s: float,
+        examination: Examination | None = None,
     ) -> None:
         self.side = side
         self.ready = ready
         ceilings = known_ceilings(results, ready.machine)
         header = make_header(plan, method, device, ready, ceilings=ceilings)
+        header = with_verdict(header, results, examination)
         self.header: Header = msgspec.structs.replace(header, gate_side=name)
         self.writer = RunWriter.create(results, self.header)
         self.slots = 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gconvbench.records import SCHEMA
 from gconvbench.store import load_run
 from tests.functional.conftest import ROOT, SMALL, WITHOUT_PLUGIN, Outcome, children
 
@@ -274,9 +275,9 @@ def test_a_run_of_an_older_schema_is_shown_and_not_resumed(
 ) -> None:
     interrupted(gconvbench, wait_for, signal.SIGTERM).communicate()
     (path,) = gconvbench.stored()
-    path.write_text(path.read_text("utf-8").replace('"schema":3', '"schema":1'), "utf-8")
+    path.write_text(path.read_text("utf-8").replace(f'"schema":{SCHEMA}', '"schema":1'), "utf-8")
     before = path.read_bytes()
     outcome = gconvbench("run", "--resume", "latest")
     assert outcome.code == 4
-    assert "it has schema 1, this version writes 3; start a new run" in outcome.err
+    assert f"it has schema 1, this version writes {SCHEMA}; start a new run" in outcome.err
     assert path.read_bytes() == before

@@ -235,7 +235,7 @@ def other_python(folder: Path, *, with_packages: bool) -> str:
 def test_slots_are_stored_as_an_ordinary_run(tmp_path: Path) -> None:
     side = Side(what="ours")
     jobs = (Job(CASE, "native"), Job(CASE, "split_concat"), Job(CASE, "native_view_shuffle"))
-    ready, reasons, _ = ask(side, "cpu", METHOD, lambda _: jobs)
+    ready, reasons, _, examination = ask(side, "cpu", METHOD, lambda _: jobs)
     assert [bool(reason) for reason in reasons.values()] == [False, False, True]
     plan = Plan(cases=(PlannedCase(CASE),), implementations=("native", "split_concat"), rounds=2)
     measured = MeasuredSide(
@@ -247,6 +247,7 @@ def test_slots_are_stored_as_an_ordinary_run(tmp_path: Path) -> None:
         device="cpu",
         results=tmp_path,
         timeout_s=60,
+        examination=examination,
     )
     first = measured.measure(jobs[:2], anchor_samples=3)
     second = measured.measure(jobs[:1])
@@ -258,6 +259,8 @@ def test_slots_are_stored_as_an_ordinary_run(tmp_path: Path) -> None:
     assert not second.anchors
     stored = load_run(measured.writer.path)
     assert stored.is_complete
+    assert stored.header.examination is not None
+    assert stored.header.examination.checks
     assert [record.round for record in stored.records] == [1, 1, 2]
     assert {len(t.samples_s) for r in stored.records for t in r.timings} == {GATE_SAMPLES}
 
@@ -268,7 +271,7 @@ def test_a_job_that_kills_its_process_costs_one_record(
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "plugin"))
     side = Side(what="ours")
     jobs = (Job(CASE, "segfaulting"), Job(CASE, "native"))
-    ready, _, _ = ask(side, "cpu", METHOD, lambda _: jobs)
+    ready, *_ = ask(side, "cpu", METHOD, lambda _: jobs)
     plan = Plan(cases=(PlannedCase(CASE),), implementations=("segfaulting", "native"), rounds=1)
     measured = MeasuredSide(
         side,
