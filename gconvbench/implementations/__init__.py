@@ -21,6 +21,7 @@ from gconvbench.implementations.base import (
 )
 from gconvbench.implementations.block_diagonal import BlockDiagonal
 from gconvbench.implementations.compiled import Compiled
+from gconvbench.implementations.cuda_graph import CudaGraph
 from gconvbench.implementations.depthwise_mac import DepthwiseMac
 from gconvbench.implementations.folded_shuffle import FoldedShuffle
 from gconvbench.implementations.im2col_bmm import Im2colBmm
@@ -35,9 +36,11 @@ from gconvbench.implementations.native_view_shuffle import NativeViewShuffle
 from gconvbench.implementations.pointwise_bmm import PointwiseBmm
 from gconvbench.implementations.split_concat import SplitConcat
 from gconvbench.implementations.split_contiguous import SplitContiguous
+from gconvbench.implementations.split_devices import SplitDevices
 from gconvbench.implementations.split_interleaved import SplitInterleaved
 from gconvbench.implementations.split_preallocated import SplitPreallocated
 from gconvbench.implementations.split_stack import SplitStack
+from gconvbench.implementations.split_streams import SplitStreams
 from gconvbench.implementations.tap_accumulate import TapAccumulate
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ BUILT_IN: tuple[Implementation, ...] = (
     SplitConcat(),
     SplitContiguous(),
     SplitPreallocated(),
+    SplitStreams(),
     BlockDiagonal(),
     MergedGroups(2),
     MergedGroups(4),
@@ -87,6 +91,10 @@ BUILT_IN: tuple[Implementation, ...] = (
     SplitStack(),
     SplitInterleaved(),
     FoldedShuffle(),
+    CudaGraph(Native()),
+    CudaGraph(SplitConcat()),
+    CudaGraph(SplitStreams()),
+    SplitDevices(),
     Compiled(Native()),
     Compiled(SplitConcat()),
     Compiled(DepthwiseMac()),

@@ -71,13 +71,13 @@ class Compiled(Implementation):
             self._reset(case)
         return self._compiled(x, weight, bias)
 
-    def launch(self, case: Case, operands: Operands) -> Launch:
+    def launch_prepared(self, case: Case, ready: Operands) -> Launch:
         """Compiled by its first call, which is made here.
 
         Raises:
             RuntimeError: nothing was compiled.
         """
-        launch = super().launch(case, operands)
+        launch = super().launch_prepared(case, ready)
         launch()
         if not self._graphs:
             message = "torch.compile did not compile this case"
