@@ -54,13 +54,11 @@ class FakeGraph(TorchDispatchMode):
     """Writes down the operators that run within it; replays them into the same memory."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operators: list[tuple[Any, Any, Any, Any]] = []
         self.is_capturing = False
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         results = func(*args, **(kwargs or {}))
         self.operators.append((func, args, kwargs or {}, results))
         return results
@@ -142,7 +140,11 @@ def play_cuda(patch: pytest.MonkeyPatch) -> FakeCuda:
         "default_generators": [torch.Generator()],
     }.items():
         patch.setattr(torch.cuda, name, fake)
-    patch.setattr(torch.Tensor, "record_stream", lambda tensor, to: cuda.lend(tensor, to))
+
+    def record_stream(tensor: Tensor, stream: FakeStream) -> None:
+        cuda.lend(tensor, stream)
+
+    patch.setattr(torch.Tensor, "record_stream", record_stream)
     patch.setattr(
         torch._C, "_cuda_endAllocateToPool", lambda *what: cuda.abandoned.append(what),
         raising=False,

@@ -213,6 +213,7 @@ def _falls_back(dtype: str) -> bool:
     """
     if dtype != "bfloat16":
         return dtype == "float16"
+    mkldnn = torch.backends.mkldnn
     return not (
-        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 (the question that PyTorch's own dispatch asks)
+        mkldnn.enabled and mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 (the question that PyTorch's own dispatch asks)
     )
