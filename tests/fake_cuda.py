@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +55,6 @@ class FakeGraph(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operators: list[tuple[Any, Any, Any, Any]] = []
-        self.is_capturing = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         results = func(*args, **(kwargs or {}))
@@ -81,7 +79,7 @@ def _tensors(results: Any) -> list[Tensor]:
 
 
 class FakeCuda:
-    """One device with streams, whose work is done at once.
+    """One device with streams; work is done as soon as it is enqueued.
 
     Attributes:
         outside: the stream that is current to begin with.
@@ -89,6 +87,7 @@ class FakeCuda:
         lent: per stream the memory that was lent to it.
         captures: all graphs.
         why_not: what ending a capture is to raise.
+        abandoned: what the allocator was told of captures that failed.
     """
 
     def __init__(self) -> None:
@@ -124,11 +123,17 @@ class FakeCuda:
         self.lent.setdefault(stream, set()).add(tensor.untyped_storage().data_ptr())
 
 
-def play_cuda(patch: pytest.MonkeyPatch) -> FakeCuda:
-    """Let torch's CUDA streams and graphs be the fakes."""
+@contextmanager
+def play_cuda(patch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
+    """Within the block torch's CUDA streams and graphs are the fakes."""
     cuda = FakeCuda()
-    split_streams._streams_of.cache_clear()
-    capture._stream_of.cache_clear()
+
+    def record_stream(tensor: Tensor, stream: FakeStream) -> None:
+        cuda.lend(tensor, stream)
+
+    def abandon(*what: object) -> None:
+        cuda.abandoned.append(what)
+
     for name, fake in {
         "current_stream": lambda _=None: cuda.current,
         "Stream": FakeStream,
@@ -140,22 +145,11 @@ def play_cuda(patch: pytest.MonkeyPatch) -> FakeCuda:
         "default_generators": [torch.Generator()],
     }.items():
         patch.setattr(torch.cuda, name, fake)
-
-    def record_stream(tensor: Tensor, stream: FakeStream) -> None:
-        cuda.lend(tensor, stream)
-
     patch.setattr(torch.Tensor, "record_stream", record_stream)
-    patch.setattr(
-        torch._C, "_cuda_endAllocateToPool", lambda *what: cuda.abandoned.append(what),
-        raising=False,
-    )  # fmt: skip
-    return cuda
-
-
-@contextmanager
-def caches_cleared() -> Iterator[None]:
-    """No stream of a fake outlives it."""
-    with contextlib.ExitStack() as stack:
-        for cached in (split_streams._streams_of, capture._stream_of):
-            stack.callback(cached.cache_clear)
-        yield
+    patch.setattr(torch._C, "_cuda_endAllocateToPool", abandon, raising=False)
+    caches = (split_streams._streams_of, capture._stream_of)
+    for cached in caches:
+        cached.cache_clear()
+    yield cuda
+    for cached in caches:  # no stream of a fake outlives it
+        cached.cache_clear()
