@@ -59,12 +59,10 @@ def _why_void(name: str, case: Case, device: str) -> str | None:
 
 
 def _why_no_choice(case: Case) -> str | None:
-    """The same of the choice between kernels for depthwise layers (PyTorch, `is_depthwise`)."""
+    """The same of a choice that depthwise layers alone have (PyTorch, `is_depthwise`)."""
     if not hasattr(torch.backends.cudnn, "depthwise_kernel"):
         return f"torch {torch.__version__} has no torch.backends.cudnn.depthwise_kernel"
-    if case.groups == 1 or case.group_in_channels != 1:
-        return (
-            "chooses kernels of depthwise layers only, not of "
-            f"{case.group_in_channels} input channels in each of {case.groups} groups"
-        )
+    channels = case.in_channels
+    if channels != case.groups or channels == 1:
+        return f"in_channels ({channels}) must equal groups ({case.groups}), and be more than 1"
     return None
