@@ -133,6 +133,8 @@ def set_math_mode(math_mode: str, device: str) -> None:
         return
     convolution = getattr(torch.backends.cudnn, "conv", None)
     if convolution is not None and hasattr(convolution, "fp32_precision"):
+        # Inductor asks the older interface, which raises where the two say different things.
+        torch.set_float32_matmul_precision("high" if math_mode == "tf32" else "highest")
         convolution.fp32_precision = math_mode
         torch.backends.cuda.matmul.fp32_precision = math_mode
     else:

@@ -133,7 +133,8 @@ class WithinBudget:
 
         A case that an interruption left in the middle of this round is finished, worth it or not.
         """
-        starts = len(by_modes(self._plan, self._open_jobs())) - (number == 1)
+        groups = by_modes(self._plan, self._open_jobs())
+        starts = len(groups) - (number == 1 and () in groups)
         left_s = self._end - self._now() - starts * self._start_s
         chosen = {job.case for job, done in self._done if done == number}
         wide = [case for case in self._wide_cases(number) if case not in chosen]

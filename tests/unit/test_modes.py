@@ -407,7 +407,7 @@ def test_a_budget_counts_the_starts_of_all_processes() -> None:
     now_s = 100.0
     header = make_header(plan_with_modes(rounds=5), start_s=2.0)
     first_s = 3 * 2.0 + 15.0
-    method = replace(header.method, budget_s=first_s + 3 * 2.0 + 10.5)
+    method = replace(header.method, budget_s=first_s + 3 * 2.0 + 12.0)
     schedule = WithinBudget(replace(header, method=method), [], now=lambda: now_s)
     assert len(schedule.round(1)) == 15
     for job in schedule.round(1):
