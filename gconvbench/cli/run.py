@@ -261,10 +261,7 @@ def _note_excluded(selection: Selection) -> None:
 def _note_on_request(implementation: str, known: Sequence[Description]) -> None:
     names = [one.name for one in known if one.on_request and not one.problem]
     if implementation == DEFAULT and names:
-        _note(
-            f"left out {len(names)} that are on request (list --implementations); "
-            "--implementation all"
-        )
+        _note(f"left out {len(names)} that are on request; --implementation all")
 
 
 def _note(text: str) -> None:
