@@ -34,6 +34,7 @@ class Combinator(Implementation):
             raise TypeError(message)
         self.inner = inner
         self.operations = inner.operations
+        self.why_not_captured = inner.why_not_captured
 
     def why_unsupported(self, case: Case, device: str) -> str | None:
         """What the inner one cannot do."""

@@ -26,6 +26,7 @@ class CudaGraph(Combinator):
 
     def __init__(self, inner: Implementation) -> None:
         super().__init__(inner)
+        self.why_not_captured = "it is a graph already"
         self.name = f"cuda_graph_{inner.name}"
         self.idea = f"{inner.name}, captured in a CUDA graph and replayed"
 

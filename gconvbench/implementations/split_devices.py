@@ -47,6 +47,7 @@ class SplitDevices(Implementation):
     name = "split_devices"
     idea = "groups on several devices, a grouped convolution on each, gathered by torch.cat"
     on_request = True
+    why_not_captured = "it runs on several devices"
 
     def __init__(self, devices: Sequence[str] = ()) -> None:
         self._devices = tuple(devices)

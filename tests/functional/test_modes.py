@@ -18,7 +18,7 @@ from tests.functional.conftest import SMALL, WITHOUT_PLUGIN, children
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gconvbench.records import Job, Record
+    from gconvbench.records import Job, KernelLine, Record
     from tests.functional.conftest import Command
 
 pytestmark = pytest.mark.skipif(
@@ -36,6 +36,9 @@ class Looking:
         self.seen: list[tuple[int, str, frozenset[int]]] = []
 
     def job_started(self, job: Job, number: int) -> None:
+        """Nothing to see."""
+
+    def kernels_seen(self, line: KernelLine) -> None:
         """Nothing to see."""
 
     def job_done(self, record: Record) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from gconvbench.records import Record
+    from gconvbench.records import KernelLine, Record
 
 pytestmark = [
     pytest.mark.gpu,
@@ -262,6 +262,9 @@ class Looking:
         self.workers: dict[str, frozenset[int]] = {}
 
     def job_started(self, job: Job, number: int) -> None:
+        """Nothing to see."""
+
+    def kernels_seen(self, line: KernelLine) -> None:
         """Nothing to see."""
 
     def job_done(self, record: Record) -> None:

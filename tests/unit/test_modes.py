@@ -24,7 +24,7 @@ from gconvbench.implementations.in_mode import InMode
 from gconvbench.implementations.native import Native
 from gconvbench.planning import modes_of
 from gconvbench.protocol import AskSupport, Description, Measure, Ready, Refused, SetUp
-from gconvbench.records import Environment, Job, Method, Plan, Record
+from gconvbench.records import Environment, Job, KernelLine, Method, Plan, Record
 from gconvbench.runner import execute, jobs_of, round_order
 from gconvbench.runner.estimate import estimate_duration
 from gconvbench.runner.order import by_modes
@@ -293,6 +293,9 @@ class Silent:
         """Nothing."""
 
     def job_done(self, record: Record) -> None:
+        """Nothing."""
+
+    def kernels_seen(self, line: KernelLine) -> None:
         """Nothing."""
 
 

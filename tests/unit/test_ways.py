@@ -347,6 +347,13 @@ def test_an_implementation_with_launches_of_its_own_cannot_be_combined() -> None
         CudaGraph(Own())
 
 
+def test_what_is_a_graph_or_on_several_devices_is_not_captured_for_the_view_of_graphs() -> None:
+    assert CudaGraph(Native()).why_not_captured == "it is a graph already"
+    assert SplitDevices().why_not_captured
+    assert Combinator(SplitDevices()).why_not_captured == SplitDevices().why_not_captured
+    assert SplitStreams().why_not_captured is None
+
+
 def test_the_table_has_the_ways_of_a_gpu() -> None:
     by_name = {one.name: one for one in BUILT_IN}
     for name in ("split_streams", "cuda_graph_native", "cuda_graph_split_concat",
