@@ -25,9 +25,11 @@ __all__ = [
     "synchronizer",
     "why_device_lacks",
     "why_memory_lacks",
+    "why_switches_lack",
     "why_unavailable",
 ]
 
+_DEPTHWISE = "cudnn_depthwise_kernel"
 _TF32_CAPABILITY = (8, 0)
 """Compute capability with TF32 and bfloat16 arithmetic: Ampere (CUDA C++ Programming Guide)."""
 
@@ -94,14 +96,17 @@ def reset_settings(threads: int) -> None:
     torch.backends.cudnn.enabled = True
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = False
+    if not why_switches_lack({_DEPTHWISE: "auto"}):
+        set_switches({_DEPTHWISE: "auto"})
     if dynamo := sys.modules.get("torch._dynamo"):
         dynamo.config.fail_on_recompile_limit_hit = False
 
 
 def set_switches(switches: Mapping[str, bool | str]) -> None:
-    """Turn what a side declares, by the environment's names (`switches.SWITCHES`)."""
+    """Turn what a side or a mode declares, by the environment's names (`switches.SWITCHES`)."""
     turn: dict[str, Callable[[Any], object]] = {
         "cudnn_benchmark": lambda on: setattr(torch.backends.cudnn, "benchmark", on),
+        _DEPTHWISE: lambda kind: setattr(torch.backends.cudnn, "depthwise_kernel", kind),
         "cudnn_deterministic": lambda on: setattr(torch.backends.cudnn, "deterministic", on),
         "cudnn_enabled": lambda on: setattr(torch.backends.cudnn, "enabled", on),
         "deterministic_algorithms": lambda on: torch.set_deterministic_debug_mode(
@@ -113,6 +118,13 @@ def set_switches(switches: Mapping[str, bool | str]) -> None:
         turn[name](on)
 
 
+def why_switches_lack(switches: Mapping[str, bool | str]) -> str | None:
+    """One line where this torch lacks one of the settings, else None."""
+    if _DEPTHWISE in switches and not hasattr(torch.backends.cudnn, "depthwise_kernel"):
+        return f"{_DEPTHWISE} cannot be set: torch {torch.__version__} has no such setting"
+    return None
+
+
 def set_math_mode(math_mode: str, device: str) -> None:
     """Allow or forbid TF32 in convolutions and products, by the setting that this torch has."""
     if device == "cpu":
@@ -121,6 +133,8 @@ def set_math_mode(math_mode: str, device: str) -> None:
         return
     convolution = getattr(torch.backends.cudnn, "conv", None)
     if convolution is not None and hasattr(convolution, "fp32_precision"):
+        # Inductor asks the older interface, which raises where the two say different things.
+        torch.set_float32_matmul_precision("high" if math_mode == "tf32" else "highest")
         convolution.fp32_precision = math_mode
         torch.backends.cuda.matmul.fp32_precision = math_mode
     else:

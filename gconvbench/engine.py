@@ -22,6 +22,7 @@ from gconvbench.device import (
     synchronizer,
     why_device_lacks,
     why_memory_lacks,
+    why_switches_lack,
     why_unavailable,
 )
 from gconvbench.dispatch import backends_of, cuda_kernels, dispatch_of
@@ -49,6 +50,7 @@ from gconvbench.protocol import (
     Support,
 )
 from gconvbench.records import Dispatch, Job, KernelLine, Memory, Method, Outcome, Record, Timing
+from gconvbench.switches import setting_text
 from gconvbench.telemetry import Watch
 from gconvbench.views import Views, Work
 
@@ -109,7 +111,13 @@ class Engine:
         Implementations from outside are asked within their own jobs, where it costs one record if
         they raise, crash or never return.
         """
-        return Support(tuple(self._known_reason(job) for job in request.jobs))
+        return Support(
+            tuple(
+                (None if request.modes_apart else self._why_other_modes(job))
+                or self._known_reason(job)
+                for job in request.jobs
+            )
+        )
 
     def measure(self, request: Measure) -> Record:
         """Prove and time one job. Whatever else goes wrong is in the record, not an exception."""
@@ -117,7 +125,7 @@ class Engine:
         reset_settings(self._method.threads)
         set_switches(self._switches)
         try:
-            if reason := self._why_unsupported(job):
+            if reason := self._why_other_modes(job) or self._why_unsupported(job):
                 return Record(job=job, round=number, outcome="unsupported", detail=reason)
             with torch.inference_mode(mode=False), Watch("cpu") as watch:
                 record = self._prove_and_time(job, number)
@@ -157,6 +165,16 @@ class Engine:
     def measure_anchors(self, request: MeasureAnchors) -> Anchored:
         """Time what is not under test."""
         return Anchored(anchor_samples(request.samples))
+
+    def _why_other_modes(self, job: Job) -> str | None:
+        """The reason where this process was not set up as the job asks for; it cannot be later."""
+        implementation = self._table.implementations.get(job.implementation)
+        modes = implementation.modes if implementation else {}
+        missing = {name: on for name, on in modes.items() if self._switches.get(name) != on}
+        if not missing:
+            return None
+        settings = " ".join(setting_text(*one) for one in missing.items())
+        return f"needs a process with {settings} from its start, which gconvbench run gives it"
 
     def _known_reason(self, job: Job) -> str | None:
         implementation = self._table.implementations.get(job.implementation)
@@ -282,6 +300,7 @@ def _descriptions(table: Table, code: str) -> tuple[Description, ...]:
             found.operations,
             table.sources[name],
             on_request=found.on_request,
+            modes=dict(found.modes),
             is_under_test=_lies_in(code, found),
             module=type(found).__module__,
         )
@@ -320,9 +339,9 @@ def start_engine(
         passes: as of `Engine`.
     """
     reset_settings(request.method.threads)
-    set_switches(request.switches)
-    if reason := why_unavailable(request.device):
+    if reason := why_switches_lack(request.switches) or why_unavailable(request.device):
         return None, Refused(reason)
+    set_switches(request.switches)
     if request.device != "cpu":
         torch.cuda.set_device(torch.device(request.device).index or 0)
     environment = read_environment(request.device, threads=request.method.threads)

@@ -14,6 +14,7 @@ from gconvbench.planning import (
     DEFAULT,
     chosen_implementations,
     make_method,
+    modes_of,
 )
 from gconvbench.records import Plan, PlannedCase
 from gconvbench.report.bench import BenchTable
@@ -100,7 +101,12 @@ def bench(  # noqa: PLR0913 (one argument per option of `gconvbench run`)
 
     def plan_of(known: Sequence[Description]) -> Plan:
         chosen = chosen_implementations(names, known)
-        return Plan(cases=(PlannedCase(case_id(case)),), implementations=chosen, rounds=passes)
+        return Plan(
+            cases=(PlannedCase(case_id(case)),),
+            implementations=chosen,
+            rounds=passes,
+            modes=modes_of(chosen, known),
+        )
 
     with device_lock(where):
         if not isolate:

@@ -26,6 +26,7 @@ __all__ = [
     "default_device",
     "gate_method",
     "make_method",
+    "modes_of",
     "refuse_device",
 ]
 
@@ -168,6 +169,13 @@ def chosen_implementations(text: str, known: Sequence[Description]) -> tuple[str
     """
     words = split_words(text)
     return tuple(dict.fromkeys(name for word in words for name in _meant(word, known)))
+
+
+def modes_of(
+    names: Sequence[str], known: Sequence[Description]
+) -> dict[str, dict[str, bool | str]]:
+    """The modes of those of the implementations that have any, for `Plan.modes`."""
+    return {one.name: one.modes for one in known if one.modes and one.name in names}
 
 
 def split_words(text: str) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ class Description(msgspec.Struct, frozen=True):
         source: `built in`, or the distribution that brought it.
         problem: why it cannot be used at all, such as an import error; else empty.
         on_request: left out unless it is named or all are asked for.
+        modes: settings of torch that it is measured with, in processes of its own.
         is_under_test: whether its code lies in the checkout that is under test.
         module: where its class was imported from, such as `package.module`.
     """
@@ -68,6 +69,7 @@ class Description(msgspec.Struct, frozen=True):
     source: str
     problem: str = ""
     on_request: bool = False
+    modes: dict[str, bool | str] = {}
     is_under_test: bool = False
     module: str = ""
 
@@ -112,9 +114,16 @@ class KernelsSeen(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskSupport(msgspec.Struct, frozen=True, tag=True):
-    """Which of these jobs are unsupported, and why; the reply is a `Support`."""
+    """Which of these jobs are unsupported, and why; the reply is a `Support`.
+
+    Attributes:
+        jobs: what to ask about.
+        modes_apart: whether a job whose modes are not this process's will get another that has
+            them.
+    """
 
     jobs: tuple[Job, ...]
+    modes_apart: bool = False
 
 
 class ExplainLayer(msgspec.Struct, frozen=True, tag=True):

@@ -85,6 +85,8 @@ def _settings(device: str) -> Iterator[_Setting]:
     yield _attribute(torch.backends.mkldnn, "enabled")
     for name in ("enabled", "benchmark", "deterministic"):
         yield _attribute(torch.backends.cudnn, name)
+    if hasattr(torch.backends.cudnn, "depthwise_kernel"):
+        yield _attribute(torch.backends.cudnn, "depthwise_kernel")
     yield from _precisions()
     if dynamo := sys.modules.get("torch._dynamo"):
         yield _attribute(dynamo.config, "fail_on_recompile_limit_hit")

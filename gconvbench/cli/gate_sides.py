@@ -30,7 +30,7 @@ from gconvbench.runner.checkout import (
 )
 from gconvbench.runner.question import QuestionSide
 from gconvbench.runner.side import CODE_PATHS, Side
-from gconvbench.switches import parse_switch
+from gconvbench.switches import SWITCHES, VARIABLE, parse_switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -253,8 +253,10 @@ def _settings(sides: SideOptions, chosen: Chosen) -> Sides:
             method = msgspec.structs.replace(method, threads=int(threads))
         side = Side(
             what=" ".join(text.replace(" ", "") for text in texts) or "as it is",
-            switches={name: on for name, on in values.items() if isinstance(on, bool)},
-            variables={name: text for name, text in values.items() if isinstance(text, str)},
+            switches={name: value for name, value in values.items() if name in SWITCHES},  # type: ignore[misc]
+            variables={
+                name: str(text) for name, text in values.items() if VARIABLE.fullmatch(name)
+            },
         )
         asked.append(_asked(side, chosen._replace(method=method)))
     names = {text.partition("=")[0].strip() for texts in sides.settings for text in texts}

@@ -48,7 +48,7 @@ def list_cases(  # noqa: PLR0913 (one argument per option)
             known = worker.ready.implementations
             plan = make_plan(selection, known, implementation, twins=twins, rounds=rounds)
             jobs = jobs_of(plan)
-            reasons = dict(zip(jobs, worker.support(jobs), strict=True))
+            reasons = dict(zip(jobs, worker.support(jobs, modes_apart=True), strict=True))
             machine = worker.ready.machine
         supported = tuple(job for job, reason in reasons.items() if not reason)
         if method.budget_s is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec
 from gconvbench.cases import case_id
 from gconvbench.cli.output import tolerate_closed_pipe
 from gconvbench.errors import ExitCode, NotComparableError, NotMeasuredError, UsageError, worst
-from gconvbench.planning import DEFAULT, chosen_implementations, default_device
+from gconvbench.planning import DEFAULT, chosen_implementations, default_device, modes_of
 from gconvbench.records import (
     FAILED_OUTCOMES,
     SCHEMA,
@@ -167,6 +167,7 @@ def make_plan(
         rounds=rounds,
         sweeps=selection.sweeps,
         twins=tuple(name for name in chosen if name in doubled),
+        modes=modes_of(chosen, known),
     )
 
 
@@ -260,7 +261,7 @@ def _note_excluded(selection: Selection) -> None:
 def _note_on_request(implementation: str, known: Sequence[Description]) -> None:
     names = [one.name for one in known if one.on_request and not one.problem]
     if implementation == DEFAULT and names:
-        _note(f"left out {', '.join(names)}, which take seconds a case; --implementation all")
+        _note(f"left out {len(names)} that are on request; --implementation all")
 
 
 def _note(text: str) -> None:

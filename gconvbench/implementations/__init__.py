@@ -21,9 +21,11 @@ from gconvbench.implementations.base import (
 )
 from gconvbench.implementations.block_diagonal import BlockDiagonal
 from gconvbench.implementations.compiled import Compiled
+from gconvbench.implementations.cuda_graph import CudaGraph
 from gconvbench.implementations.depthwise_mac import DepthwiseMac
 from gconvbench.implementations.folded_shuffle import FoldedShuffle
 from gconvbench.implementations.im2col_bmm import Im2colBmm
+from gconvbench.implementations.in_mode import InMode
 from gconvbench.implementations.merged_groups import MergedGroups
 from gconvbench.implementations.native import Native
 from gconvbench.implementations.native_channels_last import NativeChannelsLast
@@ -35,10 +37,13 @@ from gconvbench.implementations.native_view_shuffle import NativeViewShuffle
 from gconvbench.implementations.pointwise_bmm import PointwiseBmm
 from gconvbench.implementations.split_concat import SplitConcat
 from gconvbench.implementations.split_contiguous import SplitContiguous
+from gconvbench.implementations.split_devices import SplitDevices
 from gconvbench.implementations.split_interleaved import SplitInterleaved
 from gconvbench.implementations.split_preallocated import SplitPreallocated
 from gconvbench.implementations.split_stack import SplitStack
+from gconvbench.implementations.split_streams import SplitStreams
 from gconvbench.implementations.tap_accumulate import TapAccumulate
+from gconvbench.switches import why_no_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +77,7 @@ BUILT_IN: tuple[Implementation, ...] = (
     SplitConcat(),
     SplitContiguous(),
     SplitPreallocated(),
+    SplitStreams(),
     BlockDiagonal(),
     MergedGroups(2),
     MergedGroups(4),
@@ -87,9 +93,23 @@ BUILT_IN: tuple[Implementation, ...] = (
     SplitStack(),
     SplitInterleaved(),
     FoldedShuffle(),
+    CudaGraph(Native()),
+    CudaGraph(SplitConcat()),
+    CudaGraph(SplitStreams()),
+    SplitDevices(),
     Compiled(Native()),
     Compiled(SplitConcat()),
     Compiled(DepthwiseMac()),
+    InMode(Native(), "benchmark", {"cudnn_benchmark": True}),
+    InMode(Native(), "deterministic", {"cudnn_deterministic": True}),
+    InMode(
+        Native(),
+        "benchmark_deterministic",
+        {"cudnn_benchmark": True, "cudnn_deterministic": True},
+    ),
+    InMode(Native(), "depthwise_cudnn", {"cudnn_depthwise_kernel": "cudnn"}),
+    InMode(Native(), "depthwise_native", {"cudnn_depthwise_kernel": "native"}),
+    InMode(Native(), "without_onednn", {"onednn_enabled": False}),
 )
 
 
@@ -165,5 +185,8 @@ def _load(entry: EntryPoint) -> Implementation:
             f"{entry.value} has operations {operations!r}; allowed is a tuple of some of "
             f"{', '.join(OPERATIONS)}"
         )
+        raise ValueError(message)
+    if found := why_no_settings(implementation.modes):
+        message = f"{entry.value} has modes of which {found}"
         raise ValueError(message)
     return implementation

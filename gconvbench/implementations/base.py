@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -17,6 +18,8 @@ import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch user 
 from gconvbench.cases import flops
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from gconvbench.cases import Case
@@ -103,16 +106,19 @@ class Implementation(ABC):
     """One way to compute a grouped convolution.
 
     A subclass gives `name`, `idea` and `forward`; autograd then provides the gradients. To compute
-    gradients in another way, or to capture or compile the work, override `launch`.
+    gradients in another way, or to capture or compile the work, override `launch_prepared`.
 
     Attributes:
         name: unique; letters, digits and underscores.
         idea: one line for `gconvbench list --implementations`.
         operations: which of the operations it computes.
-        is_compiled: whether it is compiled anew for whoever looks at its operators.
-        why_not_captured: the reason why no launch can be part of a CUDA graph; None where it can.
         on_request: measured only when named, or with `--implementation all`: for those that take
-            seconds to prepare.
+            seconds to prepare, processes of their own, or devices that nobody named.
+        is_compiled: whether it is compiled anew for whoever looks at its operators, or for operands
+            that lie otherwise.
+        why_not_captured: the reason why no launch can be part of a CUDA graph; None where it can.
+        modes: settings of torch, by the environment's names (`switches.SWITCHES`), that it is
+            measured with, in worker processes of its own; none for those of all others.
     """
 
     name: str
@@ -120,7 +126,8 @@ class Implementation(ABC):
     operations: tuple[str, ...] = ("conv",)
     on_request: ClassVar[bool] = False
     is_compiled: ClassVar[bool] = False
-    why_not_captured: ClassVar[str | None] = None
+    why_not_captured: str | None = None
+    modes: Mapping[str, bool | str] = MappingProxyType({})
 
     def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
         """The reason why this implementation cannot compute `case` there, or None where it can."""
@@ -160,12 +167,15 @@ class Implementation(ABC):
         """
 
     def launch(self, case: Case, operands: Operands) -> Launch:
-        """The work of `case.direction` on these operands, ready to be enqueued again and again.
+        """The work of `case.direction` on these operands, ready to be enqueued again and again."""
+        return self.launch_prepared(case, self.prepare(case, operands))
+
+    def launch_prepared(self, case: Case, ready: Operands) -> Launch:
+        """The same on operands that `prepare` has brought into their form.
 
         Gradients come from `torch.autograd.grad` for all implementations alike, so that none is
         spared its overhead; for `dgrad` and `wgrad` the forward pass is done here, once.
         """
-        ready = self.prepare(case, operands)
         if case.direction == "fprop":
             return lambda: (self._output(case, ready),)
         leaves: dict[str, Any] = _leaves(case, ready)
@@ -203,6 +213,7 @@ def _falls_back(dtype: str) -> bool:
     """
     if dtype != "bfloat16":
         return dtype == "float16"
+    mkldnn = torch.backends.mkldnn
     return not (
-        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 (the question that PyTorch's own dispatch asks)
+        mkldnn.enabled and mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 (the question that PyTorch's own dispatch asks)
     )

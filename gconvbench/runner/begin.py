@@ -47,7 +47,7 @@ def begin_run(
     """
     _refuse_copies(plan, worker.ready.implementations)
     jobs = jobs_of(plan)
-    unsupported = unsupported_records(jobs, worker.support(jobs))
+    unsupported = unsupported_records(jobs, worker.support(jobs, modes_apart=True))
     if method.budget_s is not None:
         method = with_sampling_cap(method, jobs=len(jobs) - len(unsupported))
         worker.set_up(method)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from gconvbench.cases import flops, parse_case
+from gconvbench.runner.order import by_modes
 from gconvbench.runner.schedule import FEWEST_ROUNDS
 from gconvbench.store import latest_runs
 
@@ -59,7 +60,7 @@ class Duration(NamedTuple):
 def estimate_duration(
     plan: Plan, supported: Sequence[Job], *, results: Path, machine: str, method: Method
 ) -> Duration:
-    """Sum over supported jobs and rounds, and the workers' starts.
+    """Sum over supported jobs and rounds, and the workers' starts: one a round, and per mode.
 
     A job never measured here counts as those most like it, by work, way of computing it,
     direction, dtype and groups, scaled to its work and groups.
@@ -69,7 +70,8 @@ def estimate_duration(
     seen = _walls_s(runs)
     starts = [run.header.start_s for run in runs if run.header.start_s is not None]
     per_round = sum(_known_s(job, seen) or _guess_s(job, seen) for job in supported)
-    per_round += statistics.median(starts) if starts else _START_S
+    start_s = statistics.median(starts) if starts else _START_S
+    per_round += start_s * max(1, len(by_modes(plan, supported)))
     rounds = plan.rounds if method.budget_s is None else min(plan.rounds, FEWEST_ROUNDS)
     return Duration(
         seconds=min(rounds * per_round, method.budget_s or math.inf),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from gconvbench.runner.order import by_modes
 from gconvbench.runner.schedule import schedule_of
 from gconvbench.runner.workers import Workers
 
 if TYPE_CHECKING:
-    from gconvbench.records import Footer, Job, KernelLine, Record
+    from collections.abc import Sequence
+
+    from gconvbench.records import Footer, Job, KernelLine, Plan, Record
+    from gconvbench.runner.order import Modes
     from gconvbench.runner.process import WorkerProcess
     from gconvbench.store import Run, RunWriter
 
@@ -38,7 +42,8 @@ def execute(
 ) -> Footer:
     """Do whatever of the run's plan is not stored yet, then close the file with the footer.
 
-    `worker` is the one that was asked for the plan; it serves the first round that has jobs.
+    `worker` is the one that was asked for the plan; it serves the first round that has jobs, of
+    these the ones without modes. Each of the modes of a round has a worker of its own.
 
     A job whose outcome was not a measurement is not asked for again: it costs one record, not one
     per round. A worker that dies or hangs is replaced, and the round goes on. A round without jobs
@@ -52,22 +57,34 @@ def execute(
     schedule = schedule_of(header, stored.records)
     first: WorkerProcess | None = worker
     for number in range(1, header.plan.rounds + 1):
-        if not (jobs := schedule.round(number)):
-            continue
-        with Workers(header, timeout_s, first) as workers:
-            first = None
-            for job in jobs:
-                if schedule.is_spent():
-                    break
-                observer.job_started(job, number)
-                record = workers.measure(job, number)
-                writer.append(record)
-                schedule.add(record)
-                observer.job_done(record)
-            for line in workers.see_kernels():
-                writer.append(line)
-                observer.kernels_seen(line)
+        for modes, jobs in _processes(header.plan, schedule.round(number), is_first=bool(first)):
+            if first and modes:
+                first.close()
+                first = None
+            with Workers(header, timeout_s, first, modes=dict(modes)) as workers:
+                first = None
+                for job in jobs:
+                    if schedule.is_spent():
+                        break
+                    observer.job_started(job, number)
+                    record = workers.measure(job, number)
+                    writer.append(record)
+                    schedule.add(record)
+                    observer.job_done(record)
+                for line in workers.see_kernels():
+                    writer.append(line)
+                    observer.kernels_seen(line)
     for record in schedule.rest():
         writer.append(record)
         observer.job_done(record)
     return writer.finish()
+
+
+def _processes(plan: Plan, jobs: Sequence[Job], *, is_first: bool) -> list[tuple[Modes, list[Job]]]:
+    """What each process of a round measures, in the order of the round's first jobs.
+
+    The first time what needs no mode comes first: its worker is there, and is not to be kept
+    waiting while another one measures.
+    """
+    groups = list(by_modes(plan, jobs).items())
+    return sorted(groups, key=lambda group: bool(group[0])) if is_first else groups

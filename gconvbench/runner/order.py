@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 from gconvbench.records import Job
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gconvbench.records import Plan
 
-__all__ = ["jobs_of", "round_order"]
+__all__ = ["Modes", "by_modes", "jobs_of", "round_order"]
+
+Modes = tuple[tuple[str, bool | str], ...]
+"""Settings of torch by name, sorted."""
 
 
 def jobs_of(plan: Plan) -> tuple[Job, ...]:
@@ -39,3 +44,15 @@ def round_order(plan: Plan, *, seed: int, number: int) -> list[Job]:
         generator.shuffle(jobs)
         order += jobs
     return order
+
+
+def by_modes(plan: Plan, jobs: Iterable[Job]) -> dict[Modes, list[Job]]:
+    """The jobs in their order by what their workers are set up with; nothing is the run's own.
+
+    Each entry needs a worker process. Entries are in the order of their first jobs.
+    """
+    groups: dict[Modes, list[Job]] = {}
+    for job in jobs:
+        modes = plan.modes.get(job.implementation, {})
+        groups.setdefault(tuple(sorted(modes.items())), []).append(job)
+    return groups

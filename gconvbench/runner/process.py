@@ -43,6 +43,8 @@ from gconvbench.protocol import (
 from gconvbench.runner.checkout import top_if_any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gconvbench.protocol import Request
     from gconvbench.records import (
         Ceilings,
@@ -98,6 +100,7 @@ class WorkerProcess:
         device: `cpu`, `cuda` or `cuda:1`.
         method: how to measure.
         side: whose code is measured, and how it is set up; None is what is installed.
+        modes: settings of torch, beside those of the side.
 
     Attributes:
         ready: what the worker said when it was set up.
@@ -107,11 +110,18 @@ class WorkerProcess:
         UsageError: the worker cannot serve here, such as no CUDA or no torch.
     """
 
-    def __init__(self, device: str, method: Method, side: Side | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        method: Method,
+        side: Side | None = None,
+        modes: Mapping[str, bool | str] | None = None,
+    ) -> None:
         self._decoder: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
         self._unread = b""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         self._side = side
+        self._switches = {**(side.switches if side else {}), **(modes or {})}
         self._device = device
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our worker, by a chosen interpreter)
@@ -166,14 +176,20 @@ class WorkerProcess:
         """Measure by another method from now on; threads and cores stay as they were."""
         self._set_up(method)
 
-    def support(self, jobs: tuple[Job, ...]) -> tuple[str | None, ...]:
+    def support(
+        self, jobs: tuple[Job, ...], *, modes_apart: bool = False
+    ) -> tuple[str | None, ...]:
         """Per job the reason why it is unsupported, or None.
+
+        Args:
+            jobs: what to ask about.
+            modes_apart: whether those with modes will be measured by workers that have them.
 
         Raises:
             NotMeasuredError: the worker died of the question.
         """
         try:
-            reply = self._ask(AskSupport(jobs), _QUESTION_TIMEOUT_S)
+            reply = self._ask(AskSupport(jobs, modes_apart), _QUESTION_TIMEOUT_S)
         except WorkerLostError as error:
             message = f"the worker {error} when asked what it supports; {self._last_words()}"
             raise NotMeasuredError(message) from None
@@ -288,10 +304,8 @@ class WorkerProcess:
         raise UsageError(reason)
 
     def _request(self, method: Method) -> SetUp:
-        if self._side is None:
-            return SetUp(self._device, method, code=str(top_if_any(Path.cwd()) or ""))
-        code = str(self._side.code) if self._side.code else ""
-        return SetUp(self._device, method, dict(self._side.switches), code)
+        code = self._side.code if self._side else top_if_any(Path.cwd())
+        return SetUp(self._device, method, self._switches, str(code or ""))
 
     def _why_unfit(self, words: str) -> str | None:
         """What the interpreter lacks, told from the last words of a worker that did not start."""

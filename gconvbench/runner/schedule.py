@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from gconvbench.records import MEASURED_OUTCOMES, Record
-from gconvbench.runner.order import jobs_of, round_order
+from gconvbench.runner.order import by_modes, jobs_of, round_order
 from gconvbench.stats import estimate_over_rounds
 
 if TYPE_CHECKING:
@@ -133,7 +133,9 @@ class WithinBudget:
 
         A case that an interruption left in the middle of this round is finished, worth it or not.
         """
-        left_s = self._end - self._now() - (self._start_s if number > 1 else 0.0)
+        groups = by_modes(self._plan, self._open_jobs())
+        starts = len(groups) - (number == 1 and () in groups)
+        left_s = self._end - self._now() - starts * self._start_s
         chosen = {job.case for job, done in self._done if done == number}
         wide = [case for case in self._wide_cases(number) if case not in chosen]
         for case in sorted(wide, key=self._width, reverse=True):
@@ -172,6 +174,9 @@ class WithinBudget:
             for job in jobs_of(self._plan)
             if job not in had_a_turn
         ]
+
+    def _open_jobs(self) -> list[Job]:
+        return [job for jobs in self._jobs.values() for job in jobs if job not in self._settled]
 
     def _wide_cases(self, number: int) -> list[str]:
         cases = [planned.case for planned in self._plan.cases]

@@ -35,7 +35,7 @@ class Side:
     python: str = sys.executable
     code: Path | None = None
     code_paths: tuple[str, ...] = CODE_PATHS
-    switches: Mapping[str, bool] = field(default_factory=dict)
+    switches: Mapping[str, bool | str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property

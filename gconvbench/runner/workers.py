@@ -13,7 +13,7 @@ from gconvbench.records import KernelLine, Record, differences
 from gconvbench.runner.process import WorkerLostError, WorkerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from gconvbench.protocol import Ready
     from gconvbench.records import Environment, Header, Job
@@ -26,7 +26,15 @@ _CODE_FIELDS = {"commit", "commit_dirty"}
 
 
 class Workers:
-    """One live worker at a time, started when needed, replaced when lost."""
+    """One live worker at a time, started when needed, replaced when lost.
+
+    Args:
+        header: of the run.
+        timeout_s: until a job counts as hung.
+        worker: one that is there already.
+        side: of a gate, whose code is measured.
+        modes: settings of torch that its workers are to have beyond the run's environment.
+    """
 
     def __init__(
         self,
@@ -34,7 +42,9 @@ class Workers:
         timeout_s: float,
         worker: WorkerProcess | None = None,
         side: Side | None = None,
+        modes: Mapping[str, bool | str] | None = None,
     ) -> None:
+        self._modes = modes or {}
         self._header = header
         self._timeout_s = timeout_s
         self._worker = worker
@@ -103,10 +113,12 @@ class Workers:
         """A worker; one that dies while it starts gets a second try."""
         device, method = self._header.device, self._header.method
         try:
-            self._worker = WorkerProcess(device, method, self._side)
+            self._worker = WorkerProcess(device, method, self._side, self._modes)
         except NotMeasuredError:
-            self._worker = WorkerProcess(device, method, self._side)
-        if reason := why_other_environment(self._header.environment, self._worker.ready):
+            self._worker = WorkerProcess(device, method, self._side, self._modes)
+        if reason := why_other_environment(
+            self._header.environment, self._worker.ready, self._modes
+        ):
             raise NotComparableError(reason)
         return self._worker
 
@@ -117,13 +129,21 @@ class Workers:
         self._measured = []
 
 
-def why_other_environment(environment: Environment, ready: Ready) -> str | None:
+def why_other_environment(
+    environment: Environment, ready: Ready, modes: Mapping[str, bool | str] | None = None
+) -> str | None:
     """The first field in which a worker's environment differs from a run's, or None.
 
-    Stricter than a comparison: one run is of one torch. What is unknown is not different.
+    Stricter than a comparison: one run is of one torch. What is unknown is not different. Settings
+    that the worker is to have as a mode must be those, whatever the run's are.
     """
+    wanted = modes or {}
+    for name, value in wanted.items():
+        found_value = ready.environment.identity.get(name)
+        if found_value != value:
+            return f"{name} is {found_value!r} in a worker that was set up with {value!r}"
     for found in differences(environment, ready.environment):
-        if found.kind == "soft" or found.is_unknown or found.field in _CODE_FIELDS:
+        if found.kind == "soft" or found.is_unknown or found.field in _CODE_FIELDS | {*wanted}:
             continue
         return (
             f"{found.kind} field {found.field!r} is {found.after!r} now, the run began with "

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from gconvbench.accuracy import Proof, prove
 from gconvbench.cases import DIRECTIONS, Case
+from gconvbench.device import reset_settings
 from gconvbench.implementations import BUILT_IN, Implementation, compiled, why_unsupported
 from gconvbench.implementations.compiled import Compiled
 from gconvbench.implementations.native import Native
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 CASE = Case(groups=2, in_channels=4, out_channels=6, height=6, width=5, padding=(1, 1), bias=True)
 DEPTHWISE = Case(groups=2, in_channels=2, out_channels=2, height=5, width=4, kernel_size=(1, 2))
-ON_REQUEST = [one for one in BUILT_IN if one.on_request]
-NAMES = [one.name for one in ON_REQUEST]
+COMPILED = [one for one in BUILT_IN if one.is_compiled]
+NAMES = [one.name for one in COMPILED]
 
 needs_compiler = pytest.mark.skipif(
     compiled._why_no_compiler("cpu") is not None,
@@ -52,8 +53,9 @@ def fresh_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def test_each_compiled_one_is_named_after_its_inner_one_and_measured_on_request() -> None:
     assert NAMES == ["compiled_native", "compiled_split_concat", "compiled_depthwise_mac"]
-    for one in ON_REQUEST:
+    for one in COMPILED:
         inner = named(one.name.removeprefix("compiled_"))
+        assert one.on_request
         assert inner.name in one.idea
         assert set(one.operations) == {*inner.operations} & {"conv", "conv_shuffle"}
 
@@ -104,6 +106,49 @@ def test_each_case_is_compiled_anew_and_once() -> None:
     assert len(graphs) == 2
 
 
+class Eager(Compiled):
+    """Dynamo without Inductor; counts the graphs that it is handed."""
+
+    graphs = 0
+
+    def _backend(self, graph: Any, inputs: Any) -> Any:
+        self.graphs += 1
+        return graph.forward
+
+
+def test_any_number_of_cases_is_compiled_each_from_scratch() -> None:
+    """Dynamo gives up after eight of one code object."""
+    one = Eager(Native())
+    for width in range(5, 17):
+        case = replace(CASE, width=width)
+        one.launch(case, normal_operands(case, seed=0, device="cpu"))()
+    assert one.graphs == 12
+
+
+def test_what_a_launch_is_proved_by_does_not_make_it_compile_again() -> None:
+    one = Eager(Native())
+    launch = one.launch(CASE, normal_operands(CASE, seed=0, device="cpu"))
+    probe = replace(CASE, height=5)
+    one.launch(probe, normal_operands(probe, seed=0, device="cpu"))()
+    assert one.graphs == 2
+    launch()
+    assert one.graphs == 2
+
+
+def test_too_many_recompilations_of_one_case_raise() -> None:
+    """Although the engine resets what makes dynamo raise, before each job."""
+    one = Eager(Native())
+
+    def measure_once_more(batch: int) -> None:
+        reset_settings(torch.get_num_threads())
+        one.launch(CASE, normal_operands(replace(CASE, batch=batch), seed=0, device="cpu"))
+
+    for batch in range(1, 9):
+        measure_once_more(batch)
+    with pytest.raises(Exception, match="recompile_limit"):
+        measure_once_more(9)
+
+
 def test_a_compiler_that_compiles_nothing_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     one = Compiled(Native())
@@ -149,7 +194,7 @@ def test_the_inner_one_says_what_it_cannot_do() -> None:
 
 
 def test_the_limits_are_those_of_the_inner_one() -> None:
-    for one in ON_REQUEST:
+    for one in COMPILED:
         inner = named(one.name.removeprefix("compiled_"))
         for tensor in ("output", "grad_input", "grad_weight", "grad_bias"):
             case = replace(CASE, dtype="float16")
@@ -196,28 +241,33 @@ def test_on_the_cpu_it_takes_a_compiler_of_cpp(
 
 
 @pytest.mark.parametrize(
-    ("has_triton", "found", "reason"),
+    ("has_triton", "capability", "found", "reason"),
     [
-        (False, ("gcc",), "torch.compile needs Triton on CUDA, which is not installed"),
-        (True, (), "torch.compile needs a C compiler; none of gcc, clang, cc is found"),
-        (True, ("g++",), "torch.compile needs a C compiler; none of gcc, clang, cc is found"),
-        (True, ("clang",), None),
+        (False, (9, 0), ("gcc",), "torch.compile needs Triton on CUDA, which is not installed"),
+        (True, (9, 0), (), "torch.compile needs a C compiler; none of gcc, clang, cc is found"),
+        (True, (9, 0), ("g++",),
+         "torch.compile needs a C compiler; none of gcc, clang, cc is found"),
+        (True, (6, 1), ("gcc",),
+         "torch.compile needs compute capability 7.0 on CUDA, the device has 6.1"),
+        (True, (7, 0), ("clang",), None),
     ],
-)
+)  # fmt: skip
 def test_on_cuda_it_takes_triton_and_a_compiler_of_c(
     monkeypatch: pytest.MonkeyPatch,
     *,
     has_triton: bool,
+    capability: tuple[int, int],
     found: tuple[str, ...],
     reason: str | None,
 ) -> None:
     without_compilers(monkeypatch, *found)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if has_triton else None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert why_unsupported(named("compiled_native"), CASE, "cuda") == reason
 
 
 def test_compilers_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = without_compilers(monkeypatch, "g++")
-    for one in ON_REQUEST[:2] * 3:
+    for one in COMPILED[:2] * 3:
         assert why_unsupported(one, CASE, "cpu") is None
     assert asked == ["g++"]

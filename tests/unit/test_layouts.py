@@ -238,7 +238,7 @@ def test_layouts_are_looked_at_only_where_that_was_asked_for() -> None:
 
 def test_layouts_of_one_that_takes_long_to_prepare_are_not_looked_at() -> None:
     class Slow(WrongOnSlices):
-        on_request = True
+        is_compiled = True
 
     accuracy = prove(Slow(), Proof.of(CASE, device="cpu", seed=0), thorough=True)
     assert accuracy.layouts == {"all": "not checked: each layout would be compiled anew"}

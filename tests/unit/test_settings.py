@@ -18,6 +18,7 @@ import torch
 import gconvbench
 from gconvbench import engine
 from gconvbench.cases import Case
+from gconvbench.device import set_math_mode
 from gconvbench.implementations import BUILT_IN, Implementation, Table
 from gconvbench.settings import preserved_settings
 
@@ -55,6 +56,8 @@ def change_settings(*, odd: bool = False) -> None:
     torch.backends.cudnn.enabled = False
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.deterministic = True
+    if hasattr(backends.cudnn, "depthwise_kernel"):
+        backends.cudnn.depthwise_kernel = "native" if odd else "cudnn"
     torch.set_float32_matmul_precision("medium" if odd else "high")
     if hasattr(torch.backends.cudnn, "conv"):
         backends.cudnn.conv.fp32_precision = "ieee" if odd else "tf32"
@@ -86,6 +89,7 @@ def seen_settings() -> dict[str, Any]:
         "filled": memory.fill_uninitialized_memory,
         "mkldnn": torch.backends.mkldnn.enabled,
         "cudnn": [getattr(backends.cudnn, n) for n in ("enabled", "benchmark", "deterministic")],
+        "depthwise": getattr(backends.cudnn, "depthwise_kernel", None),
         "precision": torch.get_float32_matmul_precision(),
         "precisions": [getattr(owner, "fp32_precision", None) for owner in owners],
         "tf32": torch.backends.cudnn.allow_tf32 if len(owners) == 1 else None,
@@ -140,6 +144,16 @@ def mixed_interfaces() -> str:
     return "fine"
 
 
+def one_precision_by_two_interfaces() -> str:
+    """What asks the older interface, as a compiler does, is answered and told the same."""
+    for mode in ("tf32", "ieee", "tf32"):
+        set_math_mode(mode, "cuda")
+        assert torch.backends.cuda.matmul.allow_tf32 == (mode == "tf32")
+        expected = "high" if mode == "tf32" else "highest"
+        assert torch.get_float32_matmul_precision() == expected
+    return "fine"
+
+
 def in_own_process(call: str) -> str:
     """What a call of this module's returns, in a process whose settings may be spoilt."""
     done = subprocess.run(
@@ -168,6 +182,10 @@ def test_settings_are_left_as_they_were_found(error: str, seen: str) -> None:
 
 def test_a_block_has_the_settings_of_a_fresh_process() -> None:
     assert "fresh" in in_own_process("fresh_settings_within()")
+
+
+def test_a_math_mode_is_the_same_by_both_interfaces() -> None:
+    assert "fine" in in_own_process("one_precision_by_two_interfaces()")
 
 
 def test_precisions_set_by_two_interfaces_are_left_as_they_were_found() -> None:
