@@ -39,6 +39,8 @@ from gconvbench.implementations.split_interleaved import SplitInterleaved
 from gconvbench.implementations.split_preallocated import SplitPreallocated
 from gconvbench.implementations.split_stack import SplitStack
 from gconvbench.implementations.tap_accumulate import TapAccumulate
+from gconvbench.implementations.triton_fused_shuffle import TritonFusedShuffle
+from gconvbench.implementations.triton_implicit_gemm import TritonImplicitGemm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +92,8 @@ BUILT_IN: tuple[Implementation, ...] = (
     Compiled(Native()),
     Compiled(SplitConcat()),
     Compiled(DepthwiseMac()),
+    TritonImplicitGemm(),
+    TritonFusedShuffle(),
 )
 
 

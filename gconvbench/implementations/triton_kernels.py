@@ -1,0 +1,390 @@
+"""The device code of the Triton implementations. Importing this module imports Triton.
+
+Every tensor is seen as `(N, g, C / g, H, W)` through its strides, a filter as `(g, K / g, C / g, R,
+S)`: memory formats, slices, the transposed filter of an input gradient and a channel shuffle differ
+in strides only. Offsets are 64-bit wherever an image or a channel counts.
+
+A tile holds some pixels and some channels of one *pack*, that is of so many neighbouring groups.
+Where the groups are narrower than the 16 that tensor cores want, a pack of several fills the tile,
+and its filter is a block diagonal of theirs. In contiguous tensors neighbouring pixels lie next to
+each other, in channels_last neighbouring channels: the last dimension of a tile is the one that
+does, so that its loads are coalesced.
+
+`convolve` and `differentiate` have two forms each. As products (`DOT`) a tile of pixels and a tile
+of the filter are multiplied on tensor cores. As sums, each output channel is a sum over taps and
+its own group's input channels, elementwise: nothing is padded, and nothing of another group is
+read. Both sum in `ACCUMULATOR`.
+"""
+
+import triton
+import triton.language as tl
+
+__all__ = ["add_parts", "convolve", "differentiate"]
+
+
+@triton.jit
+def _members(
+    first, index, GROUPS: tl.constexpr, SIZE: tl.constexpr, PACK: tl.constexpr, LAID: tl.constexpr
+):  # fmt: skip
+    """Of channels of a pack: group, place in it, and whether there is one.
+
+    They are counted group by group, or, where neighbours in memory are of different groups (`LAID`
+    is "mixed"), place by place. Only the last pack may lack groups; where it does not, masks are
+    wide enough for wide loads.
+    """
+    if PACK == 1:
+        group = first + index * 0
+        local = index
+    elif LAID == "mixed":
+        group = first + index % PACK
+        local = index // PACK
+    else:
+        group = first + index // SIZE
+        local = index % SIZE
+    is_one = index < PACK * SIZE
+    if GROUPS % PACK:
+        is_one = is_one & (group < GROUPS)
+    return group, local, is_one
+
+
+@triton.jit
+def _offsets(
+    group, local, index, first, group_step, step, SIZE: tl.constexpr, LAID: tl.constexpr
+):  # fmt: skip
+    """Where channels lie; "even" ones are all equally far apart, which lets loads be wide."""
+    if LAID == "even":
+        offset = (first * SIZE + index).to(tl.int64) * step
+    else:
+        offset = group.to(tl.int64) * group_step + local.to(tl.int64) * step
+    return offset
+
+
+@triton.jit
+def _factor(tile, PRECISION: tl.constexpr):
+    """A tile as a factor of `tl.dot`.
+
+    Tensor cores cut float32 down to TF32's 11 significand bits, which would bias sums; rounded to
+    the nearest before, they have nothing to cut. NaN must not be rounded into a number.
+    """
+    if PRECISION == "tf32":
+        rounded = ((tile.to(tl.int32, bitcast=True) + 4096) & -8192).to(tl.float32, bitcast=True)
+        factor = tl.where(tile == tile, rounded, tile)
+    else:
+        factor = tile
+    return factor
+
+
+@triton.jit
+def convolve(
+    x,
+    weight,
+    bias,
+    y,
+    pixels,
+    rows,
+    columns,
+    height,
+    width,
+    x_n,
+    x_g,
+    x_c,
+    x_h,
+    x_w,
+    w_g,
+    w_k,
+    w_c,
+    w_r,
+    w_s,
+    y_n,
+    y_g,
+    y_k,
+    y_h,
+    y_w,
+    b_k,
+    GROUPS: tl.constexpr,
+    IN: tl.constexpr,
+    OUT: tl.constexpr,
+    KERNEL_H: tl.constexpr,
+    KERNEL_W: tl.constexpr,
+    STEP_H: tl.constexpr,
+    STEP_W: tl.constexpr,
+    TAP_H: tl.constexpr,
+    TAP_W: tl.constexpr,
+    START_H: tl.constexpr,
+    START_W: tl.constexpr,
+    PHASES_H: tl.constexpr,
+    PHASES_W: tl.constexpr,
+    HAS_BIAS: tl.constexpr,
+    CHANNELS_LAST: tl.constexpr,
+    LAID_IN: tl.constexpr,
+    LAID_OUT: tl.constexpr,
+    DOT: tl.constexpr,
+    PRECISION: tl.constexpr,
+    ACCUMULATOR: tl.constexpr,
+    PACK: tl.constexpr,
+    BLOCK_PIXELS: tl.constexpr,
+    BLOCK_IN: tl.constexpr,
+    BLOCK_OUT: tl.constexpr,
+):
+    """One tile of y, `(N, g, OUT, rows, columns)`, gathered from x, `(N, g, IN, height, width)`.
+
+    Tap (r, s) of pixel (p, q) reads x at (p STEP + r TAP + START) / PHASES where that is whole and
+    within x, and zero elsewhere: a convolution with PHASES 1, its transpose with STEP 1. Tiles of
+    the same pixels run next to each other and find x in the cache.
+    """
+    TILES: tl.constexpr = (PACK * OUT + BLOCK_OUT - 1) // BLOCK_OUT
+    ALL_TILES: tl.constexpr = (GROUPS + PACK - 1) // PACK * TILES
+    tile = tl.program_id(0) % ALL_TILES
+    first = tile // TILES * PACK
+    out = tile % TILES * BLOCK_OUT + tl.arange(0, BLOCK_OUT)
+    out_group, out_local, is_out = _members(first, out, GROUPS, OUT, PACK, LAID_OUT)
+    w_out = out_group.to(tl.int64) * w_g + out_local.to(tl.int64) * w_k
+
+    pixel = tl.program_id(0) // ALL_TILES * BLOCK_PIXELS + tl.arange(0, BLOCK_PIXELS)
+    is_pixel = pixel < pixels
+    image = (pixel // (rows * columns)).to(tl.int64)
+    p = pixel // columns % rows
+    q = pixel % columns
+    x_image = x + image * x_n
+
+    if CHANNELS_LAST:
+        total = tl.zeros((BLOCK_PIXELS, BLOCK_OUT), ACCUMULATOR)
+    else:
+        total = tl.zeros((BLOCK_OUT, BLOCK_PIXELS), ACCUMULATOR)
+    CHUNKS: tl.constexpr = (PACK * IN + BLOCK_IN - 1) // BLOCK_IN if DOT else IN
+    for step in range(KERNEL_H * KERNEL_W * CHUNKS):
+        chunk = step % CHUNKS
+        r = step // CHUNKS // KERNEL_W
+        s = step // CHUNKS % KERNEL_W
+        h = p * STEP_H + (r * TAP_H + START_H)
+        w = q * STEP_W + (s * TAP_W + START_W)
+        is_there = is_pixel & (h >= 0) & (w >= 0)
+        if PHASES_H > 1:
+            is_there = is_there & (h % PHASES_H == 0)
+            h = h // PHASES_H
+        if PHASES_W > 1:
+            is_there = is_there & (w % PHASES_W == 0)
+            w = w // PHASES_W
+        is_there = is_there & (h < height) & (w < width)
+        source = x_image + (h.to(tl.int64) * x_h + w.to(tl.int64) * x_w)
+        tap = weight + (r * w_r + s * w_s)
+        if DOT:
+            index = chunk * BLOCK_IN + tl.arange(0, BLOCK_IN)
+            group, local, is_in = _members(first, index, GROUPS, IN, PACK, LAID_IN)
+            channel = _offsets(group, local, index, first, x_g, x_c, IN, LAID_IN)
+            w_in = local.to(tl.int64) * w_c
+            if CHANNELS_LAST:
+                read = is_there[:, None] & is_in[None, :]
+                inputs = tl.load(source[:, None] + channel[None, :], mask=read, other=0.0)
+                read = (group[:, None] == out_group[None, :]) & is_in[:, None] & is_out[None, :]
+                filters = tl.load(tap + w_in[:, None] + w_out[None, :], mask=read, other=0.0)
+                left, right = inputs, filters
+            else:
+                read = is_in[:, None] & is_there[None, :]
+                inputs = tl.load(source[None, :] + channel[:, None], mask=read, other=0.0)
+                read = (out_group[:, None] == group[None, :]) & is_out[:, None] & is_in[None, :]
+                filters = tl.load(tap + w_out[:, None] + w_in[None, :], mask=read, other=0.0)
+                left, right = filters, inputs
+            left = _factor(left, PRECISION)
+            right = _factor(right, PRECISION)
+            total = tl.dot(left, right, total, input_precision=PRECISION)
+        else:
+            channel = out_group.to(tl.int64) * x_g + chunk * x_c
+            filters = tl.load(tap + w_out + chunk * w_c, mask=is_out, other=0.0).to(ACCUMULATOR)
+            if CHANNELS_LAST:
+                read = is_there[:, None] & is_out[None, :]
+                inputs = tl.load(source[:, None] + channel[None, :], mask=read, other=0.0)
+                total += inputs.to(ACCUMULATOR) * filters[None, :]
+            else:
+                read = is_out[:, None] & is_there[None, :]
+                inputs = tl.load(source[None, :] + channel[:, None], mask=read, other=0.0)
+                total += inputs.to(ACCUMULATOR) * filters[:, None]
+
+    channel = _offsets(out_group, out_local, out, first, y_g, y_k, OUT, LAID_OUT)
+    target = y + (image * y_n + p.to(tl.int64) * y_h + q.to(tl.int64) * y_w)
+    offset = tl.zeros((BLOCK_OUT,), ACCUMULATOR)
+    if HAS_BIAS:
+        number = out_group * OUT + out_local
+        offset = tl.load(bias + number * b_k, mask=is_out, other=0.0).to(ACCUMULATOR)
+    if CHANNELS_LAST:
+        total = (total + offset[None, :]).to(y.dtype.element_ty)
+        tl.store(target[:, None] + channel[None, :], total, mask=is_pixel[:, None] & is_out[None, :])
+    else:
+        total = (total + offset[:, None]).to(y.dtype.element_ty)
+        tl.store(target[None, :] + channel[:, None], total, mask=is_out[:, None] & is_pixel[None, :])
+
+
+@triton.jit
+def differentiate(
+    x,
+    dy,
+    parts,
+    pixels,
+    rows,
+    columns,
+    height,
+    width,
+    x_n,
+    x_g,
+    x_c,
+    x_h,
+    x_w,
+    y_n,
+    y_g,
+    y_k,
+    y_h,
+    y_w,
+    w_g,
+    w_k,
+    w_c,
+    w_r,
+    w_s,
+    weights,
+    part,
+    blocks,
+    GROUPS: tl.constexpr,
+    IN: tl.constexpr,
+    OUT: tl.constexpr,
+    KERNEL_H: tl.constexpr,
+    KERNEL_W: tl.constexpr,
+    STEP_H: tl.constexpr,
+    STEP_W: tl.constexpr,
+    TAP_H: tl.constexpr,
+    TAP_W: tl.constexpr,
+    START_H: tl.constexpr,
+    START_W: tl.constexpr,
+    HAS_BIAS: tl.constexpr,
+    CHANNELS_LAST: tl.constexpr,
+    LAID_IN: tl.constexpr,
+    LAID_OUT: tl.constexpr,
+    DOT: tl.constexpr,
+    PRECISION: tl.constexpr,
+    ACCUMULATOR: tl.constexpr,
+    PACK: tl.constexpr,
+    BLOCK_PIXELS: tl.constexpr,
+    BLOCK_TAPS: tl.constexpr,
+    BLOCK_IN: tl.constexpr,
+    BLOCK_OUT: tl.constexpr,
+):
+    """One tile of the filter's gradient, summed over `blocks` blocks of pixels, into one part.
+
+    Several taps of a block of x are read against one block of dy. A part holds all weights, with
+    the strides `w_`, and from `weights` on the bias's gradient; parts are `part` apart. As sums,
+    `BLOCK_IN` is 1, and a tile has one input channel of each of its output channels' groups.
+    """
+    TAPS: tl.constexpr = KERNEL_H * KERNEL_W
+    OUT_TILES: tl.constexpr = (PACK * OUT + BLOCK_OUT - 1) // BLOCK_OUT
+    IN_TILES: tl.constexpr = (PACK * IN + BLOCK_IN - 1) // BLOCK_IN if DOT else IN
+    TAP_TILES: tl.constexpr = (TAPS + BLOCK_TAPS - 1) // BLOCK_TAPS
+    ALL_TILES: tl.constexpr = (GROUPS + PACK - 1) // PACK * OUT_TILES * IN_TILES * TAP_TILES
+    tile = tl.program_id(0) % ALL_TILES
+    split = tl.program_id(0) // ALL_TILES
+    taps = tile % TAP_TILES * BLOCK_TAPS + tl.arange(0, BLOCK_TAPS)
+    in_tile = tile // TAP_TILES % IN_TILES
+    out = tile // TAP_TILES // IN_TILES % OUT_TILES * BLOCK_OUT + tl.arange(0, BLOCK_OUT)
+    first = tile // TAP_TILES // IN_TILES // OUT_TILES * PACK
+    out_group, out_local, is_out = _members(first, out, GROUPS, OUT, PACK, LAID_OUT)
+    y_channel = _offsets(out_group, out_local, out, first, y_g, y_k, OUT, LAID_OUT)
+    if DOT:
+        index = in_tile * BLOCK_IN + tl.arange(0, BLOCK_IN)
+        in_group, in_local, is_in = _members(first, index, GROUPS, IN, PACK, LAID_IN)
+        x_channel = _offsets(in_group, in_local, index, first, x_g, x_c, IN, LAID_IN)
+        total = tl.zeros((BLOCK_OUT, BLOCK_TAPS * BLOCK_IN), ACCUMULATOR)
+    else:
+        is_in = is_out
+        x_channel = out_group.to(tl.int64) * x_g + in_tile * x_c
+        if CHANNELS_LAST:
+            total = tl.zeros((BLOCK_PIXELS, BLOCK_TAPS, BLOCK_OUT), ACCUMULATOR)
+        else:
+            total = tl.zeros((BLOCK_TAPS, BLOCK_OUT, BLOCK_PIXELS), ACCUMULATOR)
+    if CHANNELS_LAST:
+        of_bias = tl.zeros((BLOCK_PIXELS, BLOCK_OUT), ACCUMULATOR)
+    else:
+        of_bias = tl.zeros((BLOCK_OUT, BLOCK_PIXELS), ACCUMULATOR)
+    down = taps // KERNEL_W * TAP_H + START_H
+    right = taps % KERNEL_W * TAP_W + START_W
+
+    for block in range(blocks):
+        pixel = (split * blocks + block) * BLOCK_PIXELS + tl.arange(0, BLOCK_PIXELS)
+        is_pixel = pixel < pixels
+        image = (pixel // (rows * columns)).to(tl.int64)
+        p = pixel // columns % rows
+        q = pixel % columns
+        y_pixel = dy + (image * y_n + p.to(tl.int64) * y_h + q.to(tl.int64) * y_w)
+        if CHANNELS_LAST:
+            read = is_pixel[:, None] & is_out[None, :]
+            gradient = tl.load(y_pixel[:, None] + y_channel[None, :], mask=read, other=0.0)
+            h = (p * STEP_H)[:, None] + down[None, :]
+            w = (q * STEP_W)[:, None] + right[None, :]
+            is_there = is_pixel[:, None] & (taps < TAPS)[None, :]
+            images = (image * x_n)[:, None]
+        else:
+            read = is_out[:, None] & is_pixel[None, :]
+            gradient = tl.load(y_pixel[None, :] + y_channel[:, None], mask=read, other=0.0)
+            h = down[:, None] + (p * STEP_H)[None, :]
+            w = right[:, None] + (q * STEP_W)[None, :]
+            is_there = (taps < TAPS)[:, None] & is_pixel[None, :]
+            images = (image * x_n)[None, :]
+        is_there = is_there & (h >= 0) & (h < height) & (w >= 0) & (w < width)
+        source = x + (images + h.to(tl.int64) * x_h + w.to(tl.int64) * x_w)
+        if HAS_BIAS:
+            of_bias += gradient.to(ACCUMULATOR)
+        if CHANNELS_LAST:
+            read = is_there[:, :, None] & is_in[None, None, :]
+            inputs = tl.load(source[:, :, None] + x_channel[None, None, :], mask=read, other=0.0)
+        else:
+            read = is_there[:, None, :] & is_in[None, :, None]
+            inputs = tl.load(source[:, None, :] + x_channel[None, :, None], mask=read, other=0.0)
+        if DOT:
+            if CHANNELS_LAST:
+                gradient = tl.trans(gradient)
+                inputs = tl.reshape(inputs, (BLOCK_PIXELS, BLOCK_TAPS * BLOCK_IN))
+            else:
+                inputs = tl.trans(tl.reshape(inputs, (BLOCK_TAPS * BLOCK_IN, BLOCK_PIXELS)))
+            gradient = _factor(gradient, PRECISION)
+            inputs = _factor(inputs, PRECISION)
+            total = tl.dot(gradient, inputs, total, input_precision=PRECISION)
+        elif CHANNELS_LAST:
+            total += inputs.to(ACCUMULATOR) * gradient.to(ACCUMULATOR)[:, None, :]
+        else:
+            total += inputs.to(ACCUMULATOR) * gradient.to(ACCUMULATOR)[None, :, :]
+
+    target = parts + split.to(tl.int64) * part
+    w_out = out_group.to(tl.int64) * w_g + out_local.to(tl.int64) * w_k
+    if DOT:
+        column = tl.arange(0, BLOCK_TAPS * BLOCK_IN)
+        tap = tile % TAP_TILES * BLOCK_TAPS + column // BLOCK_IN
+        index = in_tile * BLOCK_IN + column % BLOCK_IN
+        group, local, is_one = _members(first, index, GROUPS, IN, PACK, LAID_IN)
+        to = w_out[:, None] + (tap // KERNEL_W * w_r + tap % KERNEL_W * w_s + local * w_c)[None, :]
+        written = is_out[:, None] & (is_one & (tap < TAPS))[None, :]
+        written = written & (out_group[:, None] == group[None, :])
+    else:
+        total = tl.sum(total, axis=0 if CHANNELS_LAST else 2)
+        offset = taps // KERNEL_W * w_r + taps % KERNEL_W * w_s + in_tile * w_c
+        to = offset[:, None] + w_out[None, :]
+        written = (taps < TAPS)[:, None] & is_out[None, :]
+    tl.store(target + to, total, mask=written)
+    if HAS_BIAS:
+        if tile % (TAP_TILES * IN_TILES) == 0:  # all tiles of these channels have the same sums
+            of_bias = tl.sum(of_bias, axis=0 if CHANNELS_LAST else 1)
+            number = out_group * OUT + out_local
+            tl.store(target + weights + number, of_bias, mask=is_out)
+
+
+@triton.jit
+def add_parts(
+    parts, dw, db, weights, part, count, ACCUMULATOR: tl.constexpr, ROWS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """The sum of `count` parts, rounded once: the weights' into dw, what follows them into db."""
+    column = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    row = tl.arange(0, ROWS)
+    total = tl.zeros((BLOCK,), ACCUMULATOR)
+    for start in range(0, count, ROWS):
+        places = (start + row).to(tl.int64)[:, None] * part + column[None, :]
+        read = (start + row < count)[:, None] & (column < part)[None, :]
+        total += tl.sum(tl.load(parts + places, mask=read, other=0.0), axis=0)
+    total = total.to(dw.dtype.element_ty)
+    tl.store(dw + column, total, mask=column < weights)
+    tl.store(db + (column - weights), total, mask=(column >= weights) & (column < part))
