@@ -367,9 +367,9 @@ def differentiate(
     tl.store(target + to, total, mask=written)
     if HAS_BIAS:
         if tile % (TAP_TILES * IN_TILES) == 0:  # all tiles of these channels have the same sums
-            of_bias = tl.sum(of_bias, axis=0 if CHANNELS_LAST else 1)
+            sums = tl.sum(of_bias, axis=0 if CHANNELS_LAST else 1)
             number = out_group * OUT + out_local
-            tl.store(target + weights + number, of_bias, mask=is_out)
+            tl.store(target + weights + number, sums, mask=is_out)
 
 
 @triton.jit
