@@ -76,7 +76,7 @@ def _answer(
 
     Args:
         case: its id.
-        turn: which of the tiles to take, counted round.
+        turn: which of the tiles to take, counted round; odd ones have 64-bit offsets.
         fault: one of `FAULTS` to plant.
         layouts: try operands that lie otherwise in memory, too.
         integers_only: be content with what must be exact.
@@ -97,6 +97,8 @@ def _answer(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(repeating, "_MOST_REPEATS", 2)  # one program after the other cannot race
         patch.setattr(ours, "tuned", lambda _key, tiles, _launch: tiles[turn % len(tiles)])
+        if turn % 2:
+            patch.setattr(ours, "_OFFSETS", 1)
         _plant(patch, ours, fault)
         if integers_only:
             checks = integer_checks(problem, seed=0, device="cpu")

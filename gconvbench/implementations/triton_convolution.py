@@ -53,7 +53,7 @@ __all__ = ["convolve_by_triton", "multiplied_groups", "why_no_triton"]
 _CAPABILITY = (8, 0)
 """Ampere: bfloat16 and TF32 tensor cores, and the oldest that Triton's current versions support."""
 _OFFSETS = 1 << 31
-"""Pixels, and the elements of one image, are counted in 32 bits; images in 64."""
+"""Pixels, and the elements of one image, are counted in 32 bits; offsets in 64 where need be."""
 _ROWS, _COLUMNS = 32, 64
 """Parts and elements of a tile where parts of a gradient are added up."""
 
@@ -347,7 +347,15 @@ def _constants(case: Case, source: Tensor, target: Tensor) -> dict[str, Any]:
         "DOT": not sums(case),
         "PRECISION": case.math_mode,
         "ACCUMULATOR": tl.float64 if is_double else tl.float32,
+        "OFFSET": tl.int64 if max(map(_extent, (source, target))) >= _OFFSETS else tl.int32,
     }
+
+
+def _extent(tensor: Tensor) -> int:
+    """Elements of memory from the first to behind the last."""
+    return 1 + sum(
+        (size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True)
+    )
 
 
 def _laid(tensor: Tensor) -> str:

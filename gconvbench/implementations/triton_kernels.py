@@ -2,7 +2,8 @@
 
 Every tensor is seen as `(N, g, C / g, H, W)` through its strides, a filter as `(g, K / g, C / g, R,
 S)`: memory formats, slices, the transposed filter of an input gradient and a channel shuffle differ
-in strides only. Offsets are 64-bit wherever an image or a channel counts.
+in strides only. Offsets are of the type `OFFSET`, 64-bit where a tensor is too large for 32, which
+take half the registers.
 
 A tile holds some pixels and some channels of one *pack*, that is of so many neighbouring groups.
 Where the groups are narrower than the 16 that tensor cores want, a pack of several fills the tile,
@@ -49,13 +50,14 @@ def _members(
 
 @triton.jit
 def _offsets(
-    group, local, index, first, group_step, step, SIZE: tl.constexpr, LAID: tl.constexpr
+    group, local, index, first, group_step, step, SIZE: tl.constexpr, LAID: tl.constexpr,
+    OFFSET: tl.constexpr,
 ):  # fmt: skip
     """Where channels lie; "even" ones are all equally far apart, which lets loads be wide."""
     if LAID == "even":
-        offset = (first * SIZE + index).to(tl.int64) * step
+        offset = (first * SIZE + index).to(OFFSET) * step
     else:
-        offset = group.to(tl.int64) * group_step + local.to(tl.int64) * step
+        offset = group.to(OFFSET) * group_step + local.to(OFFSET) * step
     return offset
 
 
@@ -121,6 +123,7 @@ def convolve(
     DOT: tl.constexpr,
     PRECISION: tl.constexpr,
     ACCUMULATOR: tl.constexpr,
+    OFFSET: tl.constexpr,
     PACK: tl.constexpr,
     BLOCK_PIXELS: tl.constexpr,
     BLOCK_IN: tl.constexpr,
@@ -138,14 +141,14 @@ def convolve(
     first = tile // TILES * PACK
     out = tile % TILES * BLOCK_OUT + tl.arange(0, BLOCK_OUT)
     out_group, out_local, is_out = _members(first, out, GROUPS, OUT, PACK, LAID_OUT)
-    w_out = out_group.to(tl.int64) * w_g + out_local.to(tl.int64) * w_k
+    w_out = out_group.to(OFFSET) * w_g + out_local.to(OFFSET) * w_k
 
     pixel = tl.program_id(0) // ALL_TILES * BLOCK_PIXELS + tl.arange(0, BLOCK_PIXELS)
     is_pixel = pixel < pixels
-    image = (pixel // (rows * columns)).to(tl.int64)
+    image = (pixel // (rows * columns)).to(OFFSET)
     p = pixel // columns % rows
     q = pixel % columns
-    x_image = x + image * x_n
+    image_offset = image * x_n
 
     if CHANNELS_LAST:
         total = tl.zeros((BLOCK_PIXELS, BLOCK_OUT), ACCUMULATOR)
@@ -166,52 +169,54 @@ def convolve(
             is_there = is_there & (w % PHASES_W == 0)
             w = w // PHASES_W
         is_there = is_there & (h < height) & (w < width)
-        source = x_image + (h.to(tl.int64) * x_h + w.to(tl.int64) * x_w)
+        source = image_offset + h.to(OFFSET) * x_h + w.to(OFFSET) * x_w
         tap = weight + (r * w_r + s * w_s)
         if DOT:
             index = chunk * BLOCK_IN + tl.arange(0, BLOCK_IN)
             group, local, is_in = _members(first, index, GROUPS, IN, PACK, LAID_IN)
-            channel = _offsets(group, local, index, first, x_g, x_c, IN, LAID_IN)
-            w_in = local.to(tl.int64) * w_c
+            channel = _offsets(group, local, index, first, x_g, x_c, IN, LAID_IN, OFFSET)
+            w_in = local.to(OFFSET) * w_c
             if CHANNELS_LAST:
                 read = is_there[:, None] & is_in[None, :]
-                inputs = tl.load(source[:, None] + channel[None, :], mask=read, other=0.0)
+                inputs = tl.load(x + (source[:, None] + channel[None, :]), mask=read, other=0.0)
                 read = (group[:, None] == out_group[None, :]) & is_in[:, None] & is_out[None, :]
-                filters = tl.load(tap + w_in[:, None] + w_out[None, :], mask=read, other=0.0)
+                filters = tl.load(tap + (w_in[:, None] + w_out[None, :]), mask=read, other=0.0)
                 left, right = inputs, filters
             else:
                 read = is_in[:, None] & is_there[None, :]
-                inputs = tl.load(source[None, :] + channel[:, None], mask=read, other=0.0)
+                inputs = tl.load(x + (source[None, :] + channel[:, None]), mask=read, other=0.0)
                 read = (out_group[:, None] == group[None, :]) & is_out[:, None] & is_in[None, :]
-                filters = tl.load(tap + w_out[:, None] + w_in[None, :], mask=read, other=0.0)
+                filters = tl.load(tap + (w_out[:, None] + w_in[None, :]), mask=read, other=0.0)
                 left, right = filters, inputs
             left = _factor(left, PRECISION)
             right = _factor(right, PRECISION)
             total = tl.dot(left, right, total, input_precision=PRECISION)
         else:
-            channel = out_group.to(tl.int64) * x_g + chunk * x_c
+            channel = out_group.to(OFFSET) * x_g + chunk * x_c
             filters = tl.load(tap + w_out + chunk * w_c, mask=is_out, other=0.0).to(ACCUMULATOR)
             if CHANNELS_LAST:
                 read = is_there[:, None] & is_out[None, :]
-                inputs = tl.load(source[:, None] + channel[None, :], mask=read, other=0.0)
+                inputs = tl.load(x + (source[:, None] + channel[None, :]), mask=read, other=0.0)
                 total += inputs.to(ACCUMULATOR) * filters[None, :]
             else:
                 read = is_out[:, None] & is_there[None, :]
-                inputs = tl.load(source[None, :] + channel[:, None], mask=read, other=0.0)
+                inputs = tl.load(x + (source[None, :] + channel[:, None]), mask=read, other=0.0)
                 total += inputs.to(ACCUMULATOR) * filters[:, None]
 
-    channel = _offsets(out_group, out_local, out, first, y_g, y_k, OUT, LAID_OUT)
-    target = y + (image * y_n + p.to(tl.int64) * y_h + q.to(tl.int64) * y_w)
+    channel = _offsets(out_group, out_local, out, first, y_g, y_k, OUT, LAID_OUT, OFFSET)
+    target = image * y_n + p.to(OFFSET) * y_h + q.to(OFFSET) * y_w
     offset = tl.zeros((BLOCK_OUT,), ACCUMULATOR)
     if HAS_BIAS:
         number = out_group * OUT + out_local
         offset = tl.load(bias + number * b_k, mask=is_out, other=0.0).to(ACCUMULATOR)
     if CHANNELS_LAST:
         total = (total + offset[None, :]).to(y.dtype.element_ty)
-        tl.store(target[:, None] + channel[None, :], total, mask=is_pixel[:, None] & is_out[None, :])
+        written = is_pixel[:, None] & is_out[None, :]
+        tl.store(y + (target[:, None] + channel[None, :]), total, mask=written)
     else:
         total = (total + offset[:, None]).to(y.dtype.element_ty)
-        tl.store(target[None, :] + channel[:, None], total, mask=is_out[:, None] & is_pixel[None, :])
+        written = is_out[:, None] & is_pixel[None, :]
+        tl.store(y + (target[None, :] + channel[:, None]), total, mask=written)
 
 
 @triton.jit
@@ -260,6 +265,7 @@ def differentiate(
     DOT: tl.constexpr,
     PRECISION: tl.constexpr,
     ACCUMULATOR: tl.constexpr,
+    OFFSET: tl.constexpr,
     PACK: tl.constexpr,
     BLOCK_PIXELS: tl.constexpr,
     BLOCK_TAPS: tl.constexpr,
@@ -284,15 +290,15 @@ def differentiate(
     out = tile // TAP_TILES // IN_TILES % OUT_TILES * BLOCK_OUT + tl.arange(0, BLOCK_OUT)
     first = tile // TAP_TILES // IN_TILES // OUT_TILES * PACK
     out_group, out_local, is_out = _members(first, out, GROUPS, OUT, PACK, LAID_OUT)
-    y_channel = _offsets(out_group, out_local, out, first, y_g, y_k, OUT, LAID_OUT)
+    y_channel = _offsets(out_group, out_local, out, first, y_g, y_k, OUT, LAID_OUT, OFFSET)
     if DOT:
         index = in_tile * BLOCK_IN + tl.arange(0, BLOCK_IN)
         in_group, in_local, is_in = _members(first, index, GROUPS, IN, PACK, LAID_IN)
-        x_channel = _offsets(in_group, in_local, index, first, x_g, x_c, IN, LAID_IN)
+        x_channel = _offsets(in_group, in_local, index, first, x_g, x_c, IN, LAID_IN, OFFSET)
         total = tl.zeros((BLOCK_OUT, BLOCK_TAPS * BLOCK_IN), ACCUMULATOR)
     else:
         is_in = is_out
-        x_channel = out_group.to(tl.int64) * x_g + in_tile * x_c
+        x_channel = out_group.to(OFFSET) * x_g + in_tile * x_c
         if CHANNELS_LAST:
             total = tl.zeros((BLOCK_PIXELS, BLOCK_TAPS, BLOCK_OUT), ACCUMULATOR)
         else:
@@ -307,34 +313,38 @@ def differentiate(
     for block in range(blocks):
         pixel = (split * blocks + block) * BLOCK_PIXELS + tl.arange(0, BLOCK_PIXELS)
         is_pixel = pixel < pixels
-        image = (pixel // (rows * columns)).to(tl.int64)
+        image = (pixel // (rows * columns)).to(OFFSET)
         p = pixel // columns % rows
         q = pixel % columns
-        y_pixel = dy + (image * y_n + p.to(tl.int64) * y_h + q.to(tl.int64) * y_w)
+        y_pixel = image * y_n + p.to(OFFSET) * y_h + q.to(OFFSET) * y_w
         if CHANNELS_LAST:
             read = is_pixel[:, None] & is_out[None, :]
-            gradient = tl.load(y_pixel[:, None] + y_channel[None, :], mask=read, other=0.0)
+            gradient = tl.load(dy + (y_pixel[:, None] + y_channel[None, :]), mask=read, other=0.0)
             h = (p * STEP_H)[:, None] + down[None, :]
             w = (q * STEP_W)[:, None] + right[None, :]
             is_there = is_pixel[:, None] & (taps < TAPS)[None, :]
             images = (image * x_n)[:, None]
         else:
             read = is_out[:, None] & is_pixel[None, :]
-            gradient = tl.load(y_pixel[None, :] + y_channel[:, None], mask=read, other=0.0)
+            gradient = tl.load(dy + (y_pixel[None, :] + y_channel[:, None]), mask=read, other=0.0)
             h = down[:, None] + (p * STEP_H)[None, :]
             w = right[:, None] + (q * STEP_W)[None, :]
             is_there = (taps < TAPS)[:, None] & is_pixel[None, :]
             images = (image * x_n)[None, :]
         is_there = is_there & (h >= 0) & (h < height) & (w >= 0) & (w < width)
-        source = x + (images + h.to(tl.int64) * x_h + w.to(tl.int64) * x_w)
+        source = images + h.to(OFFSET) * x_h + w.to(OFFSET) * x_w
         if HAS_BIAS:
             of_bias += gradient.to(ACCUMULATOR)
         if CHANNELS_LAST:
             read = is_there[:, :, None] & is_in[None, None, :]
-            inputs = tl.load(source[:, :, None] + x_channel[None, None, :], mask=read, other=0.0)
+            inputs = tl.load(
+                x + (source[:, :, None] + x_channel[None, None, :]), mask=read, other=0.0
+            )
         else:
             read = is_there[:, None, :] & is_in[None, :, None]
-            inputs = tl.load(source[:, None, :] + x_channel[None, :, None], mask=read, other=0.0)
+            inputs = tl.load(
+                x + (source[:, None, :] + x_channel[None, :, None]), mask=read, other=0.0
+            )
         if DOT:
             if CHANNELS_LAST:
                 gradient = tl.trans(gradient)
@@ -350,7 +360,7 @@ def differentiate(
             total += inputs.to(ACCUMULATOR) * gradient.to(ACCUMULATOR)[None, :, :]
 
     target = parts + split.to(tl.int64) * part
-    w_out = out_group.to(tl.int64) * w_g + out_local.to(tl.int64) * w_k
+    w_out = out_group.to(OFFSET) * w_g + out_local.to(OFFSET) * w_k
     if DOT:
         column = tl.arange(0, BLOCK_TAPS * BLOCK_IN)
         tap = tile % TAP_TILES * BLOCK_TAPS + column // BLOCK_IN

@@ -95,7 +95,7 @@ def tiles_of_convolution(case: Case, inputs: int, outputs: int) -> tuple[Tile, .
                  pack=pack, warps=warps, stages=stages)
             for width, pixels, warps, stages in (
                 (16, 128, 4, 1), (16, 256, 4, 1), (16, 256, 4, 3), (16, 512, 8, 1),
-                (32, 128, 4, 1), (32, 256, 8, 1), (32, 128, 4, 3), (64, 128, 4, 1),
+                (32, 128, 4, 1), (32, 256, 8, 1), (32, 128, 4, 3), (64, 128, 8, 1),
             )
             for pack in [pack_of(case, width)]
         )  # fmt: skip
@@ -136,8 +136,11 @@ def tiles_of_gradient(case: Case) -> tuple[Tile, ...]:
         Tile(pixels=pixels, outputs=_tile(outputs, most), inputs=_tile(inputs, depth),
              taps=min(taps, several), warps=warps, stages=stages)
         for pixels, most, depth, several, warps, stages in (
-            (64, 64, 64, 1, 4, 3), (64, 32, 32, 4, 4, 1), (32, 64, 32, 2, 4, 2),
-            (32, 128, 64, 1, 8, 3), (64, 16, 16, 8, 4, 1),
+            ((64, 32, 32, 1, 4, 3), (32, 64, 64, 1, 8, 2), (32, 32, 32, 2, 8, 1),
+             (64, 16, 16, 8, 8, 1))
+            if case.dtype == "float32" else
+            ((64, 64, 64, 1, 4, 3), (64, 32, 32, 4, 4, 1), (32, 64, 32, 2, 4, 2),
+             (32, 128, 64, 1, 8, 3), (64, 16, 16, 8, 4, 1))
         )
     )  # fmt: skip
 

@@ -49,15 +49,15 @@ class Recorder:
         return lambda *given, **constants: self.launched.append((self.kernel, given, constants))
 
 
-def launches_of(case: Case) -> list[Launched]:
-    """Output and gradients of a case with each of the tiles to try; nothing runs."""
+def launches_of(case: Case, *, every: int) -> list[Launched]:
+    """Output and gradients of a case with each, or every so manieth, tile to try; nothing runs."""
     from gconvbench.implementations import triton_kernels as kernels  # noqa: PLC0415
 
     launched: list[Launched] = []
     with pytest.MonkeyPatch.context() as patch:
         for name in KERNELS:
             patch.setattr(kernels, name, Recorder(getattr(kernels, name), launched))
-        patch.setattr(ours, "_run", lambda *given: [given[-1](tile) for tile in given[-2]])
+        patch.setattr(ours, "_run", lambda *given: [given[-1](tile) for tile in given[-2][::every]])
         dtype = getattr(torch, case.dtype)
         x = torch.empty(case.input_shape, dtype=dtype).contiguous(
             memory_format=MEMORY_FORMATS[case.memory_format]
@@ -109,12 +109,14 @@ def fresh_cache(folder: Path) -> Iterator[None]:
             os.environ["TRITON_CACHE_DIR"] = before
 
 
-def code_of(case: Case, capability: int, folder: Path) -> dict[str, Sequence[str]]:
+def code_of(
+    case: Case, capability: int, folder: Path, *, every: int = 1
+) -> dict[str, Sequence[str]]:
     """The PTX of each kernel with each tile, all of which fit into shared memory."""
     found: dict[str, list[str]] = {name: [] for name in KERNELS}
     seen = set()
     with fresh_cache(folder):
-        for launch in launches_of(case):
+        for launch in launches_of(case, every=every):
             kernel, _, constants = launch
             key = (kernel.__name__, *map(str, launch[1][-20:]), str(constants))
             if key in seen:
@@ -162,9 +164,22 @@ def test_packed_groups_are_multiplied_on_tensor_cores_and_read_in_16_bytes(
 def test_each_form_compiles_to_the_arithmetic_it_is_meant_for(
     fields: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
-    found = code_of(resnext(**fields), 90, tmp_path)
+    found = code_of(resnext(**fields), 90, tmp_path, every=3)
     for name in ("convolve", "differentiate"):
         assert found[name]
         assert all(re.search(words, ptx) for ptx in found[name]), name
     if words.startswith("fma"):
         assert not any("mma." in ptx.replace("fma.", "") for ptx in found["convolve"])
+
+
+def test_large_tensors_have_offsets_of_64_bits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    case = resnext(memory_format="channels_last")
+    narrow, wide = {}, {}
+    for found, largest in ((narrow, 1 << 31), (wide, 1)):
+        monkeypatch.setattr(ours, "_OFFSETS", largest)
+        found |= code_of(case, 90, tmp_path, every=8)
+    for name in ("convolve", "differentiate"):
+        for few, many in zip(narrow[name], wide[name], strict=True):
+            assert many.count("mul.lo.s64") > few.count("mul.lo.s64"), name
