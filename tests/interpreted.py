@@ -64,30 +64,21 @@ def interpreter() -> Iterator[Interpreter]:
         process.stdin.close()
 
 
-def _answer(
-    case: str,
-    *,
-    turn: int = 0,
-    fault: str = "",
-    layouts: bool = False,
-    integers_only: bool = False,
-) -> dict[str, Any]:
-    """Prove the case's implementation.
+def _answer(case: str, *, turn: int = 0, fault: str = "", what: str = "proof") -> dict[str, Any]:
+    """Try the case's implementation.
 
     Args:
         case: its id.
         turn: which of the tiles to take, counted round; odd ones have 64-bit offsets.
         fault: one of `FAULTS` to plant.
-        layouts: try operands that lie otherwise in memory, too.
-        integers_only: be content with what must be exact.
+        what: the whole `proof`, only the `integers` that must be exact, or operands in other
+            `layouts` and whether output and input gradient keep the memory format.
     """
     import pytest  # noqa: PLC0415 (the rest is for the other process alone)
 
-    from gconvbench.accuracy import Proof, exact_verdicts, integer_checks, prove  # noqa: PLC0415
     from gconvbench.accuracy import steadiness as repeating  # noqa: PLC0415
-    from gconvbench.accuracy.layouts import check_layouts  # noqa: PLC0415
     from gconvbench.cases import parse_case  # noqa: PLC0415
-    from gconvbench.implementations import BUILT_IN  # noqa: PLC0415
+    from gconvbench.implementations import BUILT_IN, triton_arguments  # noqa: PLC0415
     from gconvbench.implementations import triton_convolution as ours  # noqa: PLC0415
 
     problem = parse_case(case)
@@ -98,20 +89,38 @@ def _answer(
         patch.setattr(repeating, "_MOST_REPEATS", 2)  # one program after the other cannot race
         patch.setattr(ours, "tuned", lambda _key, tiles, _launch: tiles[turn % len(tiles)])
         if turn % 2:
-            patch.setattr(ours, "_OFFSETS", 1)
+            patch.setattr(triton_arguments, "OFFSETS", 1)
         _plant(patch, ours, fault)
-        if integers_only:
-            checks = integer_checks(problem, seed=0, device="cpu")
-            return {"exact": sorted(set(exact_verdicts(way, problem, checks).values()))}
-        proof = Proof.of(problem, device="cpu", seed=0)
-        accuracy = prove(way, proof)
-        return {
-            "faults": accuracy.faults,
-            "flow": accuracy.flow,
-            "exact": sorted({one.exact for one in accuracy.tensors}),
-            "formats": sorted({one.memory_format for one in accuracy.tensors}),
-            "layouts": check_layouts(way, proof) if layouts else {},
-        }
+        return {"proof": _proof, "integers": _integers, "layouts": _layouts}[what](way, problem)
+
+
+def _proof(way: Any, case: Any) -> dict[str, Any]:
+    from gconvbench.accuracy import Proof, prove  # noqa: PLC0415
+
+    accuracy = prove(way, Proof.of(case, device="cpu", seed=0))
+    exact = sorted({one.exact for one in accuracy.tensors})
+    return {"faults": accuracy.faults, "flow": accuracy.flow, "exact": exact}
+
+
+def _integers(way: Any, case: Any) -> dict[str, Any]:
+    from gconvbench.accuracy import exact_verdicts, integer_checks  # noqa: PLC0415
+
+    verdicts = exact_verdicts(way, case, integer_checks(case, seed=0, device="cpu"))
+    return {"exact": sorted(set(verdicts.values()))}
+
+
+def _layouts(way: Any, case: Any) -> dict[str, Any]:
+    from gconvbench.accuracy import Proof  # noqa: PLC0415
+    from gconvbench.accuracy.layouts import check_layouts  # noqa: PLC0415
+    from gconvbench.implementations import MEMORY_FORMATS  # noqa: PLC0415
+
+    proof = Proof.of(case, device="cpu", seed=0)
+    memory_format = MEMORY_FORMATS[case.memory_format]
+    kept = [
+        one.is_contiguous(memory_format=memory_format)
+        for one in way.launch(case, proof.operands.copy())()[:2]
+    ]
+    return {"layouts": check_layouts(way, proof), "keeps_memory_format": kept}
 
 
 def _plant(patch: Any, ours: Any, fault: str) -> None:
@@ -146,8 +155,11 @@ def _one_less(way: Any) -> Any:
 def _serve() -> None:
     """Answer until the questions end."""
     import torch  # noqa: PLC0415
+    from triton.language.semantic import TritonSemantic  # noqa: PLC0415
 
     torch.set_num_threads(1)
+    # Each sum of indices is done twice otherwise; these are small.
+    TritonSemantic.binary_op_sanitize_overflow_impl = lambda *_: None
     for line in sys.stdin:
         print(json.dumps(_answer(**json.loads(line))), flush=True)
 

@@ -3,9 +3,9 @@
 An implicit GEMM: a program computes a tile of some pixels times some output channels, and reads for
 each filter tap the pixels that it meets, with zeros for padding; no window is ever written out.
 The gradient of the input is the same kernel with the roles exchanged, and that of the filter one
-that keeps a tile of the filter and goes through pixels, in parts that are added up in a fixed order,
-so that results do not depend on who comes first. A bias is added, and its gradient summed, where
-its data are at hand. Everything is summed in float32 (float64 in float64) and rounded once.
+that keeps a tile of the filter and goes through pixels, in parts that are added up in a fixed
+order, so that results do not depend on who comes first. A bias is added, and its gradient summed,
+where its data are at hand. Everything is summed in float32 (float64 in float64) and rounded once.
 
 Why this should suit layers with few channels per group, which are bound by memory: each element
 should come from device memory once. Tiles of the same pixels and other channels run side by side
@@ -20,18 +20,16 @@ the package must import without it.
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy
+import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
 from gconvbench.implementations.base import MEMORY_FORMATS, accumulator
+from gconvbench.implementations.triton_arguments import Way, blocks_of, constants_of, taps_of
 from gconvbench.implementations.triton_tiles import (
     Tile,
     pack_of,
@@ -48,28 +46,10 @@ if TYPE_CHECKING:
 
     from gconvbench.cases import Case
 
-__all__ = ["convolve_by_triton", "multiplied_groups", "why_no_triton"]
+__all__ = ["convolve_by_triton", "multiplied_groups"]
 
-_CAPABILITY = (8, 0)
-"""Ampere: bfloat16 and TF32 tensor cores, and the oldest that Triton's current versions support."""
-_OFFSETS = 1 << 31
-"""Pixels, and the elements of one image, are counted in 32 bits; offsets in 64 where need be."""
 _ROWS, _COLUMNS = 32, 64
 """Parts and elements of a tile where parts of a gradient are added up."""
-
-
-def why_no_triton(case: Case, device: str) -> str | None:
-    """The reason why these kernels cannot compute the case on the device, or None."""
-    if importlib.util.find_spec("triton") is None:
-        return "needs Triton, which is not installed: pip install 'gconvbench[triton]'"
-    reason = _why_not_here(device)
-    if reason:
-        return reason
-    images = (case.input_shape, case.output_shape)
-    largest = max(max(n, k) * p * q for n, k, p, q in images)
-    if largest >= _OFFSETS:
-        return f"counts pixels and an image's elements in 32 bits; {largest} are too many"
-    return None
 
 
 def multiplied_groups(case: Case) -> int:
@@ -85,32 +65,9 @@ def convolve_by_triton(case: Case, x: Tensor, weight: Tensor, bias: Tensor | Non
     if x.dtype == torch.bfloat16 and x.device.type == "cpu":
         # The interpreter multiplies the bits of bfloat16 as integers, and cuts instead of rounding.
         wide = (None if one is None else one.float() for one in (x, weight, bias))
-        return _Convolution.apply(case, *wide).to(x.dtype)
-    return _Convolution.apply(case, x, weight, bias)
-
-
-@lru_cache
-def _why_not_here(device: str) -> str | None:
-    interprets = _is_interpreted()
-    if device == "cpu":
-        needs = "needs a CUDA device; on the CPU TRITON_INTERPRET=1 has it interpreted, slowly"
-        return None if interprets else needs
-    if interprets:
-        return f"TRITON_INTERPRET=1 would interpret it, not run it on {device}"
-    capability = torch.cuda.get_device_capability(device)
-    if capability < _CAPABILITY:
-        return "needs compute capability {}.{}, {} has {}.{}".format(
-            *_CAPABILITY, device, *capability
-        )
-    compilers = (os.environ["CC"],) if os.environ.get("CC") else ("gcc", "clang")
-    if not any(shutil.which(one) for one in compilers):
-        return f"Triton needs a C compiler; none of {', '.join(compilers)} is found"
-    return None
-
-
-def _is_interpreted() -> bool:
-    """By the variable as Triton reads it (triton.knobs, `env_bool`)."""
-    return os.environ.get("TRITON_INTERPRET", "").lower() in {"1", "true", "yes", "on", "y"}
+        y: Tensor = _apply(case, *wide)
+        return y.to(x.dtype)
+    return _apply(case, x, weight, bias)
 
 
 class _Convolution(torch.autograd.Function):
@@ -138,27 +95,21 @@ class _Convolution(torch.autograd.Function):
         return None, dx, dw if for_weight else None, db
 
 
-class _Way(NamedTuple):
-    """From pixel (p, q) and tap (r, s) to (p step + r tap + start) / phases; see the kernel."""
-
-    step: tuple[int, int]
-    tap: tuple[int, int]
-    start: tuple[int, int]
-    phases: tuple[int, int]
+_apply: Callable[..., Tensor] = _Convolution.apply
 
 
-def _way_forward(case: Case) -> _Way:
+def _way_forward(case: Case) -> Way:
     down, right = case.padding
-    return _Way(case.stride, case.dilation, (-down, -right), (1, 1))
+    return Way(case.stride, case.dilation, (-down, -right), (1, 1))
 
 
-def _way_back(case: Case) -> _Way:
+def _way_back(case: Case) -> Way:
     down, right = case.dilation
-    return _Way((1, 1), (-down, -right), case.padding, case.stride)
+    return Way((1, 1), (-down, -right), case.padding, case.stride)
 
 
 def _by_group(tensor: Tensor, groups: int, *, shuffled: bool = False) -> Tensor:
-    """`(N, g, C / g, H, W)`, a view. In a shuffled tensor channel i of group j is number i g + j."""
+    """A view `(N, g, C / g, H, W)`. Shuffled, channel i of group j is number i g + j."""
     if shuffled:
         return tensor.unflatten(1, (-1, groups)).transpose(1, 2)
     return tensor.unflatten(1, (groups, -1))
@@ -186,14 +137,14 @@ def _empty(case: Case, x: Tensor, shape: Sequence[int]) -> Tensor:
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=memory_format)
 
 
-def _gather(  # noqa: PLR0913 (a kernel's operands)
+def _gather(  # noqa: PLR0913, PLR0917 (a kernel's operands)
     case: Case,
     name: str,
     source: Tensor,
     filters: Tensor,
     bias: Tensor | None,
     target: Tensor,
-    way: _Way,
+    way: Way,
 ) -> None:
     """Fill `target`, `(N, g, OUT, P, Q)`, from `source`, `(N, g, IN, H, W)`.
 
@@ -208,7 +159,7 @@ def _gather(  # noqa: PLR0913 (a kernel's operands)
     pixels = batch * rows * columns
     sizes = (pixels, rows, columns, *source.shape[3:])
     strides = (*source.stride(), *filters.stride(), *target.stride())
-    constants = _constants(case, source, target) | {
+    constants = constants_of(case, source, target) | {
         "HAS_BIAS": bias is not None,
         "PHASES_H": way.phases[0],
         "PHASES_W": way.phases[1],
@@ -225,8 +176,8 @@ def _gather(  # noqa: PLR0913 (a kernel's operands)
             *strides,
             0 if bias is None else bias.stride(0),
             **constants,
-            **_taps(case, way),
-            **_blocks(tile),
+            **taps_of(case, way),
+            **blocks_of(tile),
         )
 
     _run(case, name, batch, source.device, tiles_of_convolution(case, inputs, outputs), launch)
@@ -239,16 +190,16 @@ def _filter_gradient(
     db = weight.new_empty(case.out_channels) if with_bias else None
     if not x.shape[0]:
         return dw.zero_(), None if db is None else db.zero_()
-    from gconvbench.implementations import triton_kernels as kernels  # noqa: PLC0415
+    from gconvbench.implementations import triton_gradient_kernels as kernels  # noqa: PLC0415
 
     source = _by_group(x, case.groups)
     gradient = _by_group(dy, case.groups, shuffled=case.shuffles)
-    batch, groups, outputs, rows, columns = gradient.shape
+    batch, groups, _, rows, columns = gradient.shape
     pixels = batch * rows * columns
     sizes = (pixels, rows, columns, *source.shape[3:])
     strides = (*source.stride(), *gradient.stride(), *dw.unflatten(0, (groups, -1)).stride())
     part = dw.numel() + (case.out_channels if with_bias else 0)
-    constants = _constants(case, source, gradient) | {"HAS_BIAS": with_bias}
+    constants = constants_of(case, source, gradient) | {"HAS_BIAS": with_bias}
     wide = accumulator(x.dtype)
 
     def launch(tile: Tile) -> None:
@@ -265,8 +216,8 @@ def _filter_gradient(
             part,
             blocks,
             **constants,
-            **_taps(case, _way_forward(case)),
-            **_blocks(tile),
+            **taps_of(case, _way_forward(case)),
+            **blocks_of(tile),
             BLOCK_TAPS=tile.taps,
         )
         kernels.add_parts[(_ceil(part, _COLUMNS),)](
@@ -288,9 +239,7 @@ def _filter_gradient(
 def _tiles_of_filter(case: Case, tile: Tile) -> int:
     """Programs that the filter is divided among."""
     rows, columns = case.kernel_size
-    packs = _ceil(case.groups, tile.pack) * _ceil(
-        tile.pack * case.group_out_channels, tile.outputs
-    )
+    packs = _ceil(case.groups, tile.pack) * _ceil(tile.pack * case.group_out_channels, tile.outputs)
     channels = case.group_in_channels
     inputs = channels if sums(case) else _ceil(tile.pack * channels, tile.inputs)
     return packs * inputs * _ceil(rows * columns, tile.taps)
@@ -311,7 +260,7 @@ def _multiprocessors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
-def _run(  # noqa: PLR0913
+def _run(  # noqa: PLR0913, PLR0917
     case: Case,
     name: str,
     batch: int,
@@ -326,65 +275,11 @@ def _run(  # noqa: PLR0913
     """
     problem = msgspec.structs.replace(case, batch=batch, direction="fprop")
     if device.type == "cpu":
-        with numpy.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             launch(tuned((name, problem, device), tiles, None))
     else:
-        launch(tuned((name, problem, device), tiles, launch))
-
-
-def _constants(case: Case, source: Tensor, target: Tensor) -> dict[str, Any]:
-    """What both kernels are specialised for."""
-    import triton.language as tl  # noqa: PLC0415
-
-    is_double = case.dtype == "float64"
-    return {
-        "GROUPS": case.groups,
-        "IN": source.shape[2],
-        "OUT": target.shape[2],
-        "CHANNELS_LAST": case.memory_format == "channels_last",
-        "LAID_IN": _laid(source),
-        "LAID_OUT": _laid(target),
-        "DOT": not sums(case),
-        "PRECISION": case.math_mode,
-        "ACCUMULATOR": tl.float64 if is_double else tl.float32,
-        "OFFSET": tl.int64 if max(map(_extent, (source, target))) >= _OFFSETS else tl.int32,
-    }
-
-
-def _extent(tensor: Tensor) -> int:
-    """Elements of memory from the first to behind the last."""
-    return 1 + sum(
-        (size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True)
-    )
-
-
-def _laid(tensor: Tensor) -> str:
-    """How channels `(N, g, C / g, ...)` lie in memory.
-
-    `even` where all, of whichever group, are equally far apart, `mixed` where they have been
-    shuffled, else `any`.
-    """
-    _, groups, channels, *_ = tensor.shape
-    _, group_step, step, *_ = tensor.stride()
-    if group_step == channels * step:
-        return "even"
-    return "mixed" if step == groups * group_step else "any"
-
-
-def _taps(case: Case, way: _Way) -> dict[str, int]:
-    pairs = {"KERNEL": case.kernel_size, "STEP": way.step, "TAP": way.tap, "START": way.start}
-    return {f"{name}_{axis}": pair[i] for name, pair in pairs.items() for i, axis in enumerate("HW")}
-
-
-def _blocks(tile: Tile) -> dict[str, int]:
-    return {
-        "PACK": tile.pack,
-        "BLOCK_PIXELS": tile.pixels,
-        "BLOCK_IN": tile.inputs,
-        "BLOCK_OUT": tile.outputs,
-        "num_warps": tile.warps,
-        "num_stages": tile.stages,
-    }
+        with torch.cuda.device(device):  # Triton launches on the current one
+            launch(tuned((name, problem, device), tiles, launch))
 
 
 def _ceil(number: int, by: int) -> int:

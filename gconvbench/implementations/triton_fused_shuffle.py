@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 
 from gconvbench.cases import flops
 from gconvbench.implementations.base import Implementation
-from gconvbench.implementations.triton_convolution import (
-    convolve_by_triton,
-    multiplied_groups,
-    why_no_triton,
-)
+from gconvbench.implementations.triton_convolution import convolve_by_triton, multiplied_groups
+from gconvbench.implementations.triton_support import why_no_triton
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ def tiles_of_gradient(case: Case) -> tuple[Tile, ...]:
 def _of_sums(case: Case, outputs: int) -> Iterator[Tile]:
     """Wide in channels where these lie next to each other, else wide in pixels."""
     is_nhwc = case.memory_format == "channels_last"
-    sizes = ((32, 64), (64, 64), (128, 32), (16, 128)) if is_nhwc else ((256, 4), (512, 2), (256, 1))
+    sizes = (
+        ((32, 64), (64, 64), (128, 32), (16, 128)) if is_nhwc else ((256, 4), (512, 2), (256, 1))
+    )
     for pixels, most in sizes:
         channels = min(most, _power(case.groups * outputs))
         pack = min(case.groups, max(1, channels // outputs))
@@ -191,14 +194,14 @@ def chosen() -> dict[object, Choice]:
 
 def _try_out(tiles: Sequence[Tile], launch: Callable[[Tile], object]) -> Choice:
     """Time each tile with an emptied cache; one that the device cannot run is passed over."""
-    from triton.errors import TritonError  # noqa: PLC0415 (see triton_convolution)
+    from triton.errors import TritonError  # noqa: PLC0415 (imported on first use)
     from triton.testing import do_bench  # noqa: PLC0415
 
     times_ms: list[tuple[Tile, float]] = []
     failures: list[tuple[Tile, Exception]] = []
     for tile in tiles:
         try:
-            took = do_bench(lambda: launch(tile), warmup=5, rep=20, return_mode="median")
+            took = do_bench(partial(launch, tile), warmup=5, rep=20, return_mode="median")
         except (TritonError, RuntimeError) as error:  # too little shared memory, or no such code
             failures.append((tile, error))
         else:

@@ -46,8 +46,8 @@ def interpreted() -> Iterator[Interpreter]:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-@settings(deadline=None, derandomize=True, database=None, max_examples=30)
+@settings(deadline=None, derandomize=True, database=None, max_examples=25)
 @given(geometries(), st.integers(0, 9))
 def test_integers_come_out_exactly(interpreted: Interpreter, case: Case, turn: int) -> None:
-    exact = interpreted.ask(case_id(case), turn=turn, integers_only=True)["exact"]
+    exact = interpreted.ask(case_id(case), turn=turn, what="integers")["exact"]
     assert all(words == "equal" or words.startswith(("not checked", "only")) for words in exact)

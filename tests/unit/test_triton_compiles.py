@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from gconvbench.cases import Case
-from gconvbench.implementations import MEMORY_FORMATS
+from gconvbench.implementations import MEMORY_FORMATS, triton_arguments, triton_support
 from gconvbench.implementations import triton_convolution as ours
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ pytestmark = [
         importlib.util.find_spec("triton") is None, reason="Triton is not installed"
     ),
     pytest.mark.skipif(
-        ours._is_interpreted(), reason="TRITON_INTERPRET: Triton would compile nothing"
+        triton_support.is_interpreted(), reason="TRITON_INTERPRET: Triton would compile nothing"
     ),
     pytest.mark.filterwarnings("ignore::UserWarning:triton"),
     pytest.mark.filterwarnings("ignore:TRITON_DEFAULT_FP_FUSION"),
@@ -34,7 +35,8 @@ SHARED_BYTES = {80: 163 << 10, 90: 227 << 10}
 """Per block (CUDA C++ Programming Guide, technical specifications per compute capability)."""
 POINTERS = {torch.float64: "*fp64", torch.float32: "*fp32", torch.float16: "*fp16",
             torch.bfloat16: "*bf16"}  # fmt: skip
-KERNELS = ("convolve", "differentiate", "add_parts")
+KERNELS = {"convolve": "triton_kernels", "differentiate": "triton_gradient_kernels",
+           "add_parts": "triton_gradient_kernels"}  # fmt: skip
 Launched = tuple[Any, tuple[Any, ...], dict[str, Any]]
 
 
@@ -51,12 +53,11 @@ class Recorder:
 
 def launches_of(case: Case, *, every: int) -> list[Launched]:
     """Output and gradients of a case with each, or every so manieth, tile to try; nothing runs."""
-    from gconvbench.implementations import triton_kernels as kernels  # noqa: PLC0415
-
     launched: list[Launched] = []
     with pytest.MonkeyPatch.context() as patch:
-        for name in KERNELS:
-            patch.setattr(kernels, name, Recorder(getattr(kernels, name), launched))
+        for name, module in KERNELS.items():
+            home = importlib.import_module(f"gconvbench.implementations.{module}")
+            patch.setattr(home, name, Recorder(getattr(home, name), launched))
         patch.setattr(ours, "_run", lambda *given: [given[-1](tile) for tile in given[-2][::every]])
         dtype = getattr(torch, case.dtype)
         x = torch.empty(case.input_shape, dtype=dtype).contiguous(
@@ -176,10 +177,11 @@ def test_large_tensors_have_offsets_of_64_bits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     case = resnext(memory_format="channels_last")
-    narrow, wide = {}, {}
+    narrow: dict[str, Sequence[str]] = {}
+    wide: dict[str, Sequence[str]] = {}
     for found, largest in ((narrow, 1 << 31), (wide, 1)):
-        monkeypatch.setattr(ours, "_OFFSETS", largest)
-        found |= code_of(case, 90, tmp_path, every=8)
+        monkeypatch.setattr(triton_arguments, "OFFSETS", largest)
+        found.update(code_of(case, 90, tmp_path, every=8))
     for name in ("convolve", "differentiate"):
         for few, many in zip(narrow[name], wide[name], strict=True):
             assert many.count("mul.lo.s64") > few.count("mul.lo.s64"), name
