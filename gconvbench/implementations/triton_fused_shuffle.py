@@ -24,7 +24,7 @@ class TritonFusedShuffle(Implementation):
     """
 
     name = "triton_fused_shuffle"
-    idea = "own Triton kernels that write channels shuffled and read their gradient so, autotuned"
+    idea = "own Triton kernels that write their channels shuffled, autotuned"
     operations = ("conv_shuffle",)
     on_request = True
 
