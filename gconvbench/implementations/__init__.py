@@ -43,6 +43,8 @@ from gconvbench.implementations.split_preallocated import SplitPreallocated
 from gconvbench.implementations.split_stack import SplitStack
 from gconvbench.implementations.split_streams import SplitStreams
 from gconvbench.implementations.tap_accumulate import TapAccumulate
+from gconvbench.implementations.triton_fused_shuffle import TritonFusedShuffle
+from gconvbench.implementations.triton_implicit_gemm import TritonImplicitGemm
 from gconvbench.switches import why_no_settings
 
 if TYPE_CHECKING:
@@ -110,6 +112,8 @@ BUILT_IN: tuple[Implementation, ...] = (
     InMode(Native(), "depthwise_cudnn", {"cudnn_depthwise_kernel": "cudnn"}),
     InMode(Native(), "depthwise_native", {"cudnn_depthwise_kernel": "native"}),
     InMode(Native(), "without_onednn", {"onednn_enabled": False}),
+    TritonImplicitGemm(),
+    TritonFusedShuffle(),
 )
 
 

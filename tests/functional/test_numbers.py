@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from tests.functional.conftest import ROOT
 
@@ -39,31 +40,60 @@ SMALLEST = {
     "card": ("", ("cold / hot", "A/A", "host-bound", "NVIDIA H200")),
     "allocator": ("--outputs 1 --repeat 1", ("64.0 KiB  native training", "faults")),
 }
+ON_A_CARD = {
+    "triton_against_cudnn": (
+        "--layers 1 --repeat 1",
+        ("copy: ", "native", "speedup"),
+        "triton_against_cudnn: device 'cuda' is not available",
+    ),
+}
+"""What each prints there, and says elsewhere."""
 
 
 def test_every_script_is_tried_here() -> None:
     scripts = [path for path in (ROOT / "docs" / "numbers").glob("*.py") if _is_script(path)]
-    assert {path.stem for path in scripts} == SMALLEST.keys()
+    assert {path.stem for path in scripts} == SMALLEST.keys() | ON_A_CARD.keys()
 
 
 @pytest.mark.parametrize("name", SMALLEST)
 def test_a_script_ends_well_and_prints_its_table_in_80_columns(name: str, tmp_path: Path) -> None:
     arguments, words = SMALLEST[name]
-    done = subprocess.run(
+    done = run_script(name, arguments, tmp_path)
+    assert_table(done, words)
+    assert str(tmp_path) not in done.stdout
+
+
+@pytest.mark.parametrize("name", ON_A_CARD)
+def test_what_needs_a_card_says_so_in_one_line(name: str, tmp_path: Path) -> None:
+    arguments, words, refusal = ON_A_CARD[name]
+    done = run_script(name, arguments, tmp_path)
+    if torch.cuda.is_available():
+        assert_table(done, words)
+    else:
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith(refusal)
+        assert done.stderr.count("\n") == 1
+
+
+def run_script(name: str, arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, str(ROOT / "docs" / "numbers" / f"{name}.py"), *arguments.split()],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=200,
         check=False,
     )
+
+
+def assert_table(done: subprocess.CompletedProcess[str], words: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stderr
     machine, *table = done.stdout.splitlines()
     assert "1 thread(s), torch" in machine
     assert all(word in done.stdout for word in words)
     assert max(map(len, table)) <= 80
-    assert str(tmp_path) not in done.stdout
 
 
 def _is_script(path: Path) -> bool:
