@@ -52,7 +52,7 @@ STEPS = (
         "quick",
         (
             *(*_GCONVBENCH, "run", "--sweep", "quick", "--device", "cuda", "--budget", "110s"),
-            *("--aa", "native"),
+            *("--aa", "native", "--implementation", "default,triton_*"),
         ),
         150,
     ),
