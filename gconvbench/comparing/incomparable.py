@@ -9,9 +9,9 @@ from gconvbench.records import Finding, differences, method_differences
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from gconvbench.records import Environment, Method
+    from gconvbench.records import Environment, Method, Plan
 
-__all__ = ["other_environment", "other_method"]
+__all__ = ["other_environment", "other_method", "other_modes"]
 
 _SAMPLING = frozenset({"target", "min_samples", "max_samples", "min_time_s", "max_time_s"})
 _OF_TORCH = "torch."
@@ -67,4 +67,23 @@ def other_method(
         )
         for one in method_differences(baseline, contender)
         if one.is_decisive and not (but_sampling and one.field in _SAMPLING)
+    )
+
+
+def other_modes(baseline: Plan, contender: Plan) -> tuple[Finding, ...]:
+    """The implementations in both that were measured with other settings of torch.
+
+    Args:
+        baseline: the older side's.
+        contender: the newer side's.
+    """
+    both = [name for name in contender.implementations if name in baseline.implementations]
+    return tuple(
+        Finding(
+            "other_settings",
+            f"{name} was measured with {baseline.modes.get(name, {})} in the baseline and with "
+            f"{contender.modes.get(name, {})} in the contender; measure one of them again",
+        )
+        for name in both
+        if baseline.modes.get(name, {}) != contender.modes.get(name, {})
     )

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from gconvbench.comparing.conclude import Row, findings_of, job_verdicts, with_judgement
-from gconvbench.comparing.incomparable import other_environment, other_method
+from gconvbench.comparing.incomparable import other_environment, other_method, other_modes
 from gconvbench.comparing.pairs import Offer, pair_up
 from gconvbench.gate import Rule, judge, level
 from gconvbench.records import Comparison, Finding, SideFacts
@@ -92,6 +92,7 @@ def compare_runs(before: Run, after: Run, *, selection: Sequence[str] = ()) -> C
     findings = (
         *other_environment(before.header.environment, after.header.environment),
         *other_method(before.header.method, after.header.method),
+        *other_modes(before.header.plan, after.header.plan),
     )
     found = Comparison(
         command="compare",

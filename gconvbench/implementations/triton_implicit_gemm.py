@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from gconvbench.cases import flops
-from gconvbench.implementations.base import Implementation
-from gconvbench.implementations.triton_convolution import convolve_by_triton, multiplied_groups
-from gconvbench.implementations.triton_support import why_no_triton
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gconvbench.cases import Case
+from gconvbench.implementations.triton_implementation import TritonImplementation
 
 __all__ = ["TritonImplicitGemm"]
 
 
-class TritonImplicitGemm(Implementation):
-    """Tiles are tried out in the first launch of a shape, which takes seconds to compile.
-
-    Groups narrower than a tile are packed into it as a block diagonal: finite numbers stay in
-    their group, NaN and infinity do not (0 * NaN).
-    """
+class TritonImplicitGemm(TritonImplementation):
+    """The kernels on their own."""
 
     name = "triton_implicit_gemm"
     idea = "own Triton kernels: tiles of pixels times channels per group, autotuned"
-    on_request = True
-
-    def why_unsupported(self, case: Case, device: str) -> str | None:
-        """No Triton, no device for it, or too large."""
-        return why_no_triton(case, device)
-
-    def executed_flops(self, case: Case) -> int:
-        """Those of the narrowest packing; a tile's padding is not counted."""
-        return multiplied_groups(case) * flops(case)
-
-    def roundings(self, case: Case, tensor: str, device: str) -> int:  # noqa: ARG002
-        """Everything, the bias too, is summed in the accumulator's type and rounded once."""
-        return 1
-
-    def forward(self, case: Case, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """One launch; one for the input's gradient, two for the filter's and the bias's."""
-        return convolve_by_triton(case, x, weight, bias)

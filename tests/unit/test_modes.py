@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from gconvbench import implementations
 from gconvbench.accuracy import Proof, prove
 from gconvbench.cases import DIRECTIONS, DTYPES, OPERATIONS, Case, case_id
+from gconvbench.comparing.incomparable import other_modes
 from gconvbench.device import (
     reset_settings,
     set_switches,
@@ -434,3 +435,17 @@ def test_an_estimate_counts_the_starts_of_all_processes(tmp_path: Path) -> None:
     plain = tuple(job for job in jobs if job.implementation not in plan.modes)
     assert seconds(plain) == pytest.approx(2 * (6 * 0.2 + 3.0))
     assert seconds(()) == pytest.approx(2 * 3.0)
+
+
+def test_runs_in_which_a_name_meant_other_settings_are_not_comparable() -> None:
+    plans = [
+        Plan(
+            cases=(), implementations=("native", "tuned"), rounds=1,
+            modes={"tuned": {"cudnn_benchmark": is_on}},
+        )
+        for is_on in (True, False)
+    ]  # fmt: skip
+    (found,) = other_modes(*plans)
+    assert found.kind == "other_settings"
+    assert found.detail.startswith("tuned was measured with {'cudnn_benchmark': True}")
+    assert other_modes(plans[0], plans[0]) == ()
