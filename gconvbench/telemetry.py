@@ -7,7 +7,7 @@ import os
 import resource
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gconvbench.environment import device_telemetry
 from gconvbench.records import Telemetry
@@ -29,6 +29,7 @@ class Watch:
     Args:
         device: whose clocks to read; `cpu` for none.
         busy: gives the device something to do while its clocks are read.
+        settle: waits until it is done, so that none of it is left when others begin.
         now: what the duration is measured with.
     """
 
@@ -37,22 +38,22 @@ class Watch:
         device: str,
         *,
         busy: Callable[[], object] = lambda: None,
+        settle: Callable[[], object] = lambda: None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._device = device
         self._busy = busy
+        self._settle = settle
         self._now = now
 
     def __enter__(self) -> Self:
-        self._busy()
-        self._device_before = device_telemetry(self._device)
+        self._device_before = self._read_device()
         self._before = _read(self._now)
         return self
 
     def __exit__(self, *_: object) -> None:
         before, after = self._before, _read(self._now)
-        self._busy()
-        device = device_telemetry(self._device)
+        device = self._read_device()
         self.telemetry = Telemetry(
             wall_s=after.now_s - before.now_s,
             cpu_s=after.cpu_s - before.cpu_s,
@@ -63,6 +64,12 @@ class Watch:
             main_s=after.main_s - before.main_s,
             device={"before": self._device_before, "after": device} if device else {},
         )
+
+    def _read_device(self) -> dict[str, Any]:
+        self._busy()
+        readings = device_telemetry(self._device)
+        self._settle()
+        return readings
 
 
 class _Reading(NamedTuple):

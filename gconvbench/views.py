@@ -127,13 +127,13 @@ class Views:
                 tick_s=tick_s,
             )
 
-        with Watch(self._device, busy=self._busy(launch, launch_s)) as watch:
+        busy = self._busy(launch, launch_s)
+        with Watch(self._device, busy=busy, settle=self._synchronize) as watch:
             sampling = take_samples(launch, clock, stopping, launch_s=launch_s)
-        on_host = self._device == "cpu" or mode == "as_called"
         labels = (
             *sampling.labels,
             *drift_labels(sampling.samples_s, target=method.target, tick_s=sampling.tick_s),
-            *load_labels(watch.telemetry, on_cpu=on_host),
+            *load_labels(watch.telemetry, on_cpu=self._device == "cpu"),
             *device_labels(watch.telemetry, target=method.target),
         )
         return Timing(

@@ -50,6 +50,7 @@ class Card:
     def __init__(self, *, launch_s: float = LAUNCH_S, free_bytes: int = 1 << 34) -> None:
         self.now_s = 0.0
         self.launched: list[int] = []
+        self.waited_after: list[int] = []
         self.built_while_capturing: list[bool] = []
         self.is_capturing = False
         self.fault: Exception | None = None
@@ -60,6 +61,9 @@ class Card:
         self.launched.append(operands)
         self.now_s += self._launch_s
         return ()
+
+    def synchronize(self) -> None:
+        self.waited_after.append(len(self.launched))
 
     def time_of(self, launch: Callable[[], object]) -> float:
         before = self.now_s
@@ -114,7 +118,7 @@ def time_on(
             "capture_stream": card.capture_stream,
             "capture": card.capture,
             "free_bytes": lambda _: card.free_bytes,
-            "synchronizer": lambda _: lambda: None,
+            "synchronizer": lambda _: card.synchronize,
             "warm_up": lambda launch, _, time_s: card.time_of(launch),
         }
         for name, fake in scripted.items():
@@ -211,6 +215,8 @@ def test_the_device_has_something_to_do_while_its_clock_is_read(
     before, after = read_after
     assert before >= 20  # milliseconds of work, which nobody waits for
     assert after - before >= 20
+    assert before in card.waited_after  # and what was enqueued for it is in no sample
+    assert card.waited_after[-1] == len(card.launched) == after  # nor still at work afterwards
 
 
 def test_on_the_cpu_there_is_one_view_and_nothing_is_enqueued_beside_it() -> None:
