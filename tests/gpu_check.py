@@ -7,9 +7,12 @@ documents are stored below `results/runs/`. Needs no network, and no more of pyt
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -24,45 +27,56 @@ NEEDED = (
 
 _GCONVBENCH = ("-m", "gconvbench")
 _PYTEST = (
-    "-m", "pytest", "-m", "gpu", "tests/gpu", "-q", "-ra", "-p", "no:cacheprovider",
+    "-m", "pytest", "tests/gpu", "-q", "-ra", "-p", "no:cacheprovider",
     "-o", "addopts=", "-o", "filterwarnings=",  # which name plugins that need not be there
 )  # fmt: skip
+_SHARDS = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Most of the tests compile for the card, each on one core of the host."""
 _LEFT_OUT = 124
 """The exit code of what had no time, as of timeout(1)."""
 
 
 class Step(NamedTuple):
-    """One command: its name, the interpreter's arguments, and the most that it may take."""
+    """One command, or the same in several processes at a time.
+
+    Attributes:
+        name: of it.
+        arguments: of the interpreter.
+        limit_s: the most that it may take.
+        shards: processes, each of which has `SHARD` to know its part by.
+    """
 
     name: str
     arguments: tuple[str, ...]
     limit_s: float
+    shards: int = 1
 
 
 STEPS = (
     Step("doctor", (*_GCONVBENCH, "doctor", "--device", "cuda"), 60),
-    Step("gpu tests", _PYTEST, 200),
+    Step("gpu tests alone", (*_PYTEST, "-m", "gpu and alone"), 80),
+    Step("gpu tests", (*_PYTEST, "-m", "gpu and not alone"), 150, _SHARDS),
     Step("roofline", (*_GCONVBENCH, "roofline", "--device", "cuda"), 40),
     Step(
         "forum",
-        (*_GCONVBENCH, "run", "--sweep", "forum", "--device", "cuda", "--budget", "120s"),
-        160,
+        (*_GCONVBENCH, "run", "--sweep", "forum", "--device", "cuda", "--budget", "100s"),
+        140,
     ),
     Step(
         "quick",
         (
-            *(*_GCONVBENCH, "run", "--sweep", "quick", "--device", "cuda", "--budget", "110s"),
+            *(*_GCONVBENCH, "run", "--sweep", "quick", "--device", "cuda", "--budget", "90s"),
             *("--aa", "native", "--implementation", "default,triton_*"),
         ),
-        150,
+        125,
     ),
     Step(
         "groups",
         (
-            *(*_GCONVBENCH, "run", "--sweep", "groups", "--device", "cuda", "--budget", "100s"),
+            *(*_GCONVBENCH, "run", "--sweep", "groups", "--device", "cuda", "--budget", "80s"),
             *("--implementation", "native,split_concat,triton_implicit_gemm"),
         ),
-        140,
+        115,
     ),
 )
 
@@ -101,16 +115,36 @@ def carry_out(
 
 
 def _run(step: Step, limit_s: float) -> int:
+    """The highest exit code of its processes, whose output follows one after the other."""
     print(f"== {step.name}", flush=True)
     start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [Path(folder, str(number)) for number in range(step.shards)]
+        started = [_start(step, number, output) for number, output in enumerate(outputs)]
+        codes = [_code(process, start + limit_s - time.monotonic()) for process in started]
+        if step.shards > 1:
+            sys.stdout.writelines(output.read_text("utf-8", "replace") for output in outputs)
+    print(f"== {step.name}: exit code {max(codes)}, {time.monotonic() - start:.0f} s", flush=True)
+    return max(codes)
+
+
+def _start(step: Step, number: int, output: Path) -> subprocess.Popen[bytes]:
+    """One of its processes; where it is the only one, what it says is seen at once."""
+    command = [sys.executable, *step.arguments]
+    if step.shards == 1:
+        return subprocess.Popen(command)
+    part = {"SHARD": f"{number}/{step.shards}"}
+    with output.open("wb") as file:
+        return subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | part)
+
+
+def _code(process: subprocess.Popen[bytes], limit_s: float) -> int:
     try:
-        code = subprocess.run(
-            [sys.executable, *step.arguments], check=False, timeout=limit_s
-        ).returncode
+        return process.wait(max(0.0, limit_s))
     except subprocess.TimeoutExpired:
-        code = _LEFT_OUT
-    print(f"== {step.name}: exit code {code}, {time.monotonic() - start:.0f} s", flush=True)
-    return code
+        process.kill()
+        process.wait()
+        return _LEFT_OUT
 
 
 def main() -> int:

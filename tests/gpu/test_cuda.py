@@ -66,6 +66,7 @@ def test_every_implementation_is_right(operation: str, dtype: str, direction: st
             assert not prove(implementation, proof).faults, implementation.name
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_job_is_timed_in_all_views(direction: str) -> None:
     engine = Engine("cuda", METHOD, load_table())

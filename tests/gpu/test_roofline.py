@@ -16,6 +16,7 @@ from gconvbench.records import Ceilings, Job, Method
 
 pytestmark = [
     pytest.mark.gpu,
+    pytest.mark.alone,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
 

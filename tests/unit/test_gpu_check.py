@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_it_is_exactly_the_doctor_the_tests_the_roofline_and_three_sweeps() -> None:
     names = [step.name for step in STEPS]
-    assert names == ["doctor", "gpu tests", "roofline", "forum", "quick", "groups"]
-    for step in STEPS[3:]:
+    tests = ["gpu tests alone", "gpu tests"]
+    assert names == ["doctor", *tests, "roofline", "forum", "quick", "groups"]
+    for step in STEPS[-3:]:
         assert step.arguments[2:5] == ("run", "--sweep", step.name)
 
 
@@ -31,9 +33,11 @@ def test_whatever_each_takes_the_whole_is_over_in_ten_minutes() -> None:
         time_s[0] += limit_s
         return 0
 
-    codes = carry_out(STEPS, run=run, now=lambda: time_s[0])
-    assert sum(limits_s) <= LIMIT_S
-    assert codes["groups"] == 124
+    carry_out(STEPS, run=run, now=lambda: time_s[0])
+    assert sum(limits_s) == LIMIT_S
+    assert limits_s[-1] < STEPS[-1].limit_s
+    late = carry_out((*STEPS, STEPS[0]), run=run, now=lambda: time_s[0])
+    assert late[STEPS[0].name] == 124  # nothing was left for it
 
 
 def test_one_that_fails_keeps_no_other_from_being_done() -> None:
@@ -59,12 +63,42 @@ def test_without_a_card_it_says_so_and_claims_nothing() -> None:
     assert "finds no CUDA device; nothing was checked" in done.stderr
 
 
-def test_gpu_tests_are_collected_with_no_plugin_of_pytest() -> None:
+def collected(*arguments: str, shard: str = "") -> set[str]:
     plugins = ("benchmark", "timeout", "xdist", "hypothesispytest", "gconvbench", "anyio")
     done = subprocess.run(
-        [sys.executable, *gpu_check._PYTEST, "--collect-only",
+        [sys.executable, *gpu_check._PYTEST, *arguments, "--collect-only",
          *(f"-pno:{name}" for name in plugins)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=os.environ | {"SHARD": shard}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "test_cuda.py" in done.stdout
+    return {line for line in done.stdout.splitlines() if "::" in line}
+
+
+def test_each_gpu_test_is_done_once_with_no_plugin_of_pytest() -> None:
+    alone, others = (step for step in STEPS if step.name.startswith("gpu tests"))
+    parts = [collected(*alone.arguments[-2:])]
+    parts += [collected(*others.arguments[-2:], shard=f"{number}/3") for number in range(3)]
+    everything = collected("-m", "gpu")
+    assert set.union(*parts) == everything
+    assert sum(map(len, parts)) == len(everything)
+    assert any("test_doctor.py" in one for one in parts[0])
+
+
+@pytest.mark.parametrize(
+    ("program", "shards", "code"),
+    [
+        ("import os; print(os.environ['SHARD'])", 3, 0),
+        ("import os; raise SystemExit(int(os.environ['SHARD'][0]))", 3, 2),
+        ("import time; time.sleep(60)", 2, 124),
+        ("raise SystemExit(5)", 1, 5),
+    ],
+)
+def test_a_step_ends_with_the_worst_of_its_processes_and_shows_all(
+    program: str, shards: int, code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    limit_s = 1.0 if code == 124 else 60.0
+    assert gpu_check._run(Step("it", ("-c", program), limit_s, shards), limit_s) == code
+    said = capfd.readouterr().out
+    assert f"== it: exit code {code}" in said
+    if program.startswith("import os; print"):
+        assert said.splitlines()[1:-1] == ["0/3", "1/3", "2/3"]
