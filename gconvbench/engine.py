@@ -284,10 +284,11 @@ def _time_of() -> Iterator[list[float]]:
 def _work(implementation: Implementation, proof: Proof, launch: Launch) -> Work:
     """A launch to be timed, and how to make more of it."""
     operands = proof.operands
+    read = operands.read_by(proof.case.direction)
     return Work(
         launch=launch,
         again=lambda: implementation.launch(proof.case, operands.copy()),
-        operand_bytes=sum(one.numel() * one.element_size() for one in operands.named().values()),
+        operand_bytes=sum(one.numel() * one.element_size() for one in read),
         why_not_captured=implementation.why_not_captured,
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["memory_of"]
 
+_THERE_BEFORE = "results lie in memory that was there before the launch, as those of a graph do"
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _RESET_HIGH_WATER_MARK = "5"
@@ -48,12 +49,13 @@ def _on_cuda(launch: Launch, device: str) -> Memory:
     before = torch.cuda.memory_allocated(device)
     results = launch()
     torch.cuda.synchronize(device)
-    peak = torch.cuda.max_memory_allocated(device) - before
+    peak, result_bytes = torch.cuda.max_memory_allocated(device) - before, _bytes_of(results)
+    is_told = peak >= result_bytes
     return Memory(
-        peak_bytes=peak,
-        result_bytes=_bytes_of(results),
+        peak_bytes=peak if is_told else None,
+        result_bytes=result_bytes,
         resolution_bytes=0,
-        source="torch.cuda.max_memory_allocated",
+        source="torch.cuda.max_memory_allocated" if is_told else _THERE_BEFORE,
     )
 
 

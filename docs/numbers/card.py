@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from common import print_table
 
+from gconvbench.errors import UsageError
 from gconvbench.labels import HOST_BOUND
 from gconvbench.records import CACHE_MODES
 from gconvbench.report import format as fmt
@@ -43,8 +44,13 @@ def main() -> int:
     parser.add_argument("runs", nargs="*", metavar="RUN", help="files or names")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    paths = [find_run(options.results, one) for one in options.runs] or list_runs(options.results)
-    runs = [run for run in map(load_run, paths) if run.header.device != "cpu"]
+    try:
+        named = [find_run(options.results, one) for one in options.runs]
+        runs = [load_run(path) for path in named or list_runs(options.results)]
+    except UsageError as error:
+        print(error)
+        return 2
+    runs = [run for run in runs if run.header.device != "cpu"]
     if not runs:
         print("no stored run is of a CUDA device; gconvbench run --device cuda makes one")
         return 2
@@ -61,11 +67,12 @@ def show(run: Run) -> None:
         [("view", "timings", "at target", "overhead", "idle", "host-bound"), *_by_view(run)]
     )
     print_table([("ratio", "cases", "median", "10 %", "90 %"), *_ratios(summaries)])
-    print_table([
-        ("A/A", "pairs", "half within", "95 % within"),
-        *((floor.name, str(floor.pairs), f"{floor.median:.2%}", f"{floor.upper:.2%}")
-          for floor in floors(run)),
-    ])  # fmt: skip
+    if noise := floors(run):
+        print_table([
+            ("A/A", "pairs", "half within", "95 % within"),
+            *((floor.name, str(floor.pairs), f"{floor.median:.2%}", f"{floor.upper:.2%}")
+              for floor in noise),
+        ])  # fmt: skip
 
 
 def _by_view(run: Run) -> Iterator[tuple[str, ...]]:

@@ -48,6 +48,14 @@ RESULTS = {
 """The tensors that each direction computes (`grad_bias` only where there is a bias)."""
 
 
+_READ_BY = {
+    "fprop": ("x", "weight", "bias"),
+    "dgrad": ("weight", "grad_output"),
+    "wgrad": ("x", "grad_output"),
+    "training": ("x", "weight", "bias", "grad_output"),
+}
+
+
 def result_names(case: Case) -> tuple[str, ...]:
     """The names of what a launch returns, in order."""
     return tuple(name for name in RESULTS[case.direction] if case.bias or name != "grad_bias")
@@ -86,6 +94,12 @@ class Operands:
         }
         behind = {f"following[{i}]": weight for i, weight in enumerate(self.following)}
         return {name: t for name, t in given.items() if t is not None} | behind
+
+    def read_by(self, direction: str) -> tuple[Tensor, ...]:
+        """Those that a launch of the direction has to read."""
+        names = _READ_BY[direction]
+        given = (getattr(self, name) for name in names)
+        return (*(one for one in given if one is not None), *self.following)
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Operands:
         """The same with `change` done to every tensor."""

@@ -114,6 +114,7 @@ def _abandon(stream: torch.cuda.Stream, pool: tuple[int, int]) -> None:
     generator = torch.cuda.default_generators[stream.device_index]
     with contextlib.suppress(AttributeError, RuntimeError):
         torch._C._cuda_endAllocateToPool(stream.device_index, pool)  # noqa: SLF001 (no public one)
+        torch._C._cuda_releasePool(stream.device_index, pool)  # noqa: SLF001 (a graph that ended would)
     with contextlib.suppress(AttributeError, RuntimeError):
         generator.graphsafe_set_state(generator.clone_state())
     torch.cuda.synchronize(stream.device)

@@ -51,7 +51,7 @@ class InMode(Combinator):
 def _why_void(name: str, case: Case, device: str) -> str | None:
     """The reason why a setting does nothing here, or None where it may."""
     library = name.partition("_")[0]
-    if (library == "cudnn") == (device == "cpu"):
+    if library in {"cudnn", "onednn"} and (library == "cudnn") == (device == "cpu"):
         return f"{name} is a setting of {'CUDA devices' if library == 'cudnn' else 'the CPU'}"
     if library == "onednn" and not torch.backends.mkldnn.is_available():
         return "this torch is built without oneDNN"

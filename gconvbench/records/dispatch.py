@@ -52,16 +52,12 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def united_dispatch(several: Iterable[Dispatch | None]) -> Dispatch:
     """What any of them ran; counts and shares are those of the first that has them."""
     known = [one for one in several if one]
-    counts: dict[str, int] = {}
-    shares: dict[str, float] = {}
-    for one in reversed(known):
-        counts |= one.counts
-        shares |= one.shares
+    counted = next((one for one in known if one.counts), Dispatch())
     return Dispatch(
         operators=tuple(dict.fromkeys(name for one in known for name in one.operators)),
         kernels=tuple(dict.fromkeys(name for one in known for name in one.kernels)),
-        counts=counts,
-        shares=shares,
+        counts=counted.counts,
+        shares=counted.shares,
         backends=tuple(dict.fromkeys(name for one in known for name in one.backends)),
     )
 

@@ -127,6 +127,7 @@ class ClockFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         sleep_s: how long the stream was kept busy before a sample, in the end.
         flush_bytes: of the buffer that empties the last-level cache; 0 where none does.
         buffers: sets of operands that launches took in turn.
+        rotated_bytes: of all sets, as far as launches read them; 0 where there is but one.
         tried: samples taken, invalid ones too.
         idle: of these, samples in which the device had waited for the host.
         repeated_chunks: how often samples were thrown away and taken again for that, or because
@@ -138,6 +139,7 @@ class ClockFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sleep_s: float
     flush_bytes: int = 0
     buffers: int = 1
+    rotated_bytes: int = 0
     tried: int = 0
     idle: int = 0
     repeated_chunks: int = 0

@@ -70,11 +70,19 @@ def left_out_text(row: Row) -> str:
 
 
 def kernels_text(dispatch: Dispatch) -> str:
-    """`2 x gemm (90 %), copy (10 %)`: kernels in order of first use, as far as each is known."""
-    return ", ".join(_kernel_text(name, dispatch) for name in dispatch.kernels)
+    """`3 launches: 2 x gemm (90%), copy (10%)`: kernels in order of first use, as far as known.
+
+    Those of one process; kernels that only others ran are named at the end.
+    """
+    known = [name for name in dispatch.kernels if not dispatch.counts or name in dispatch.counts]
+    text = ", ".join(_kernel_text(name, dispatch) for name in known)
+    launches = dispatch.kernel_launches or 0
+    text = f"{launches} launches: {text}" if launches > 1 else text
+    others = [name for name in dispatch.kernels if name not in known]
+    return "; in another process ".join([text, ", ".join(others)] if others else [text])
 
 
 def _kernel_text(name: str, dispatch: Dispatch) -> str:
     count, share = dispatch.counts.get(name, 1), dispatch.shares.get(name)
     text = f"{count} x {name}" if count > 1 else name
-    return text if share is None or len(dispatch.kernels) == 1 else f"{text} ({share:.0%})"
+    return text if share is None or len(dispatch.counts) == 1 else f"{text} ({share:.0%})"

@@ -201,7 +201,12 @@ def _row(
         outcome=worst.outcome,
         detail=worst.detail,
         times=times,
-        left_out={mode: why for record in records for mode, why in record.left_out.items()},
+        left_out={
+            mode: why
+            for record in records
+            for mode, why in record.left_out.items()
+            if mode not in times
+        },
         rounds_s=_rounds_s(records, next(iter(times))) if times else {},
         speedups=speedups,
         first_launch_s=_median([r.first_launch_s for r in records]) if times else None,

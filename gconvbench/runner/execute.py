@@ -45,6 +45,9 @@ def execute(
     `worker` is the one that was asked for the plan; it serves the first round that has jobs, of
     these the ones without modes. Each of the modes of a round has a worker of its own.
 
+    On a card the kernels are looked at in the first round; where settings may let each process
+    choose anew, in every one.
+
     A job whose outcome was not a measurement is not asked for again: it costs one record, not one
     per round. A worker that dies or hangs is replaced, and the round goes on. A round without jobs
     starts none.
@@ -71,7 +74,7 @@ def execute(
                     writer.append(record)
                     schedule.add(record)
                     observer.job_done(record)
-                for line in workers.see_kernels():
+                for line in workers.see_kernels() if number == 1 or modes else ():
                     writer.append(line)
                     observer.kernels_seen(line)
     for record in schedule.rest():

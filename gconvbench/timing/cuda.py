@@ -58,12 +58,21 @@ class CudaEventClock:
         device: `cuda` or `cuda:1`.
         cold: empty the last-level cache before each sample.
         calibration: of the device; made here by default.
+        longest_s: a chunk of several samples is cut to about this.
     """
 
-    def __init__(self, device: str, *, cold: bool, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        *,
+        cold: bool,
+        calibration: Calibration | None = None,
+        longest_s: float = _CHUNK_S,
+    ) -> None:
         self._device = torch.device(device)
         self._flush = _Flush(self._device) if cold else None
         self._calibration = calibration or calibrate(self._device)
+        self._chunk_s = min(_CHUNK_S, longest_s)
         self._pairs: list[tuple[Any, Any]] = []
         self._labels: set[str] = set()
         self._launch_s = self._enqueue_s = self._sleep_s = 0.0
@@ -180,7 +189,7 @@ class CudaEventClock:
 
     def _samples_per_chunk(self, launches: int) -> int:
         by_queue = _QUEUE_ENTRIES // (launches + _ENTRIES_BESIDE)
-        by_time = int(_CHUNK_S / (launches * self._launch_s + self._sleep_s))
+        by_time = int(self._chunk_s / (launches * self._launch_s + self._sleep_s))
         return max(1, min(self._most_samples, by_queue, by_time))
 
     def _device_allocations(self) -> int:
@@ -222,11 +231,12 @@ class _Flush:
         properties = torch.cuda.get_device_properties(device)
         cache_bytes = getattr(properties, "L2_cache_size", 0) or _LARGE_CACHE_BYTES
         self._buffer = torch.zeros(
-            _FLUSH_FACTOR * cache_bytes // 4, dtype=torch.int32, device=device
+            _FLUSH_FACTOR * cache_bytes // 4, dtype=torch.float32, device=device
         )
-        self._sum = torch.zeros((), dtype=torch.int64, device=device)
+        self._sum = torch.zeros((), dtype=torch.float32, device=device)
         self.bytes = self._buffer.numel() * self._buffer.element_size()
+        self.run()  # whatever the sum needs for itself is there before a sample
 
     def run(self) -> None:
         self._buffer.zero_()
-        torch.sum(self._buffer, dim=0, dtype=torch.int64, out=self._sum)
+        torch.sum(self._buffer, dim=0, out=self._sum)  # in its own type, or it would be copied

@@ -22,12 +22,15 @@ class UnrolledClock:
         clock: that reads.
         calls: in one launch.
         buffers: sets of operands that the calls take in turn.
+        rotated_bytes: of all these sets.
     """
 
-    def __init__(self, clock: Clock, *, calls: int, buffers: int) -> None:
+    def __init__(
+        self, clock: Clock, *, calls: int, buffers: int = 1, rotated_bytes: int = 0
+    ) -> None:
         self._clock = clock
         self._calls = calls
-        self._buffers = buffers
+        self._operands = {"buffers": buffers, "rotated_bytes": rotated_bytes}
 
     @property
     def tick_s(self) -> float:
@@ -50,4 +53,4 @@ class UnrolledClock:
     def facts(self) -> ClockFacts | None:
         """The other clock's, with the operands in turn."""
         facts = self._clock.facts()
-        return facts and msgspec.structs.replace(facts, buffers=self._buffers)
+        return facts and msgspec.structs.replace(facts, **self._operands)

@@ -61,7 +61,7 @@ def anchors(samples):
     return {{f"anchor_{{i}}": noisy() for i in range(8)}}
 
 
-views.clocks_of = lambda device, modes: {{mode: Clock() for mode in modes}}
+views.clocks_of = lambda device, modes, longest_s: {{mode: Clock() for mode in modes}}
 engine.anchor_samples = anchors
 
 

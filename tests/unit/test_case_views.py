@@ -72,7 +72,9 @@ def test_a_report_notes_it_once_for_all_that_have_it() -> None:
 
 def test_kernels_are_told_with_count_and_share_as_far_as_known() -> None:
     whole = Dispatch(kernels=("a", "b"), counts={"a": 2, "b": 1}, shares={"a": 0.75, "b": 0.25})
-    assert kernels_text(whole) == "2 x a (75%), b (25%)"
+    assert kernels_text(whole) == "3 launches: 2 x a (75%), b (25%)"
+    more = msgspec.structs.replace(whole, kernels=("a", "b", "c"))
+    assert kernels_text(more) == "3 launches: 2 x a (75%), b (25%); in another process c"
     assert kernels_text(Dispatch(kernels=("a", "b"))) == "a, b"
     assert kernels_text(Dispatch(kernels=("a",), counts={"a": 1}, shares={"a": 1.0})) == "a"
     assert kernels_text(Dispatch()) == ""

@@ -114,7 +114,7 @@ def time_on(
         )
         clock: Any = ScriptedClock(card)
         scripted: dict[str, Any] = {
-            "clocks_of": lambda _, modes: dict.fromkeys(modes, clock),
+            "clocks_of": lambda _, modes, longest_s: dict.fromkeys(modes, clock),
             "capture_stream": card.capture_stream,
             "capture": card.capture,
             "free_bytes": lambda _: card.free_bytes,
@@ -149,6 +149,7 @@ def test_a_graph_has_twenty_calls_or_more_on_operands_that_no_cache_holds(time_o
     assert graph.launches_per_sample == 20
     assert graph.clock is not None
     assert graph.clock.buffers == 10  # of 10 MiB, for a cache of 50 MiB
+    assert graph.clock.rotated_bytes == 10 * OPERAND_BYTES
     assert card.built_while_capturing == [True] * 10
     assert card.launched[-20:] == [*range(1, 11)] * 2
 
@@ -194,7 +195,7 @@ def test_a_capture_that_fails_costs_that_view_alone(time_on: Any) -> None:
 
 def test_a_launch_of_which_twenty_take_too_long_is_not_unrolled(time_on: Any) -> None:
     _, left_out = time_on(Card(launch_s=0.05))
-    assert left_out == {"graph": "20 calls take 1 s, of at most 1 s for all"}
+    assert left_out == {"graph": "20 calls take longer than 0.5 s"}
 
 
 def test_the_device_has_something_to_do_while_its_clock_is_read(
@@ -213,8 +214,8 @@ def test_the_device_has_something_to_do_while_its_clock_is_read(
     card.launched.clear()
     Views("cuda", method).time(card.work())
     before, after = read_after
-    assert before >= 20  # milliseconds of work, which nobody waits for
-    assert after - before >= 20
+    assert before >= 5  # milliseconds of work, which nobody waits for
+    assert after - before >= 5
     assert before in card.waited_after  # and what was enqueued for it is in no sample
     assert card.waited_after[-1] == len(card.launched) == after  # nor still at work afterwards
 
