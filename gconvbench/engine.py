@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
@@ -62,6 +62,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "start_engine"]
 
+_READ = {
+    "fprop": ("x", "weight", "bias"),
+    "dgrad": ("weight", "grad_output"),
+    "wgrad": ("x", "grad_output"),
+    "training": ("x", "weight", "bias", "grad_output"),
+}
+"""The operands that a launch of a direction reads."""
 _INSTALLED = {"site-packages", "dist-packages"}
 """What lies below is an environment's, even in a checkout."""
 
@@ -169,7 +176,7 @@ class Engine:
     def _why_other_modes(self, job: Job) -> str | None:
         """The reason where this process was not set up as the job asks for; it cannot be later."""
         implementation = self._table.implementations.get(job.implementation)
-        modes = implementation.modes if implementation else {}
+        modes = _answer(implementation, "modes", {}) if implementation else {}
         missing = {name: on for name, on in modes.items() if self._switches.get(name) != on}
         if not missing:
             return None
@@ -224,7 +231,7 @@ class Engine:
             memory = memory_of(launch, self._device)  # and what the proof displaced comes back
             self._synchronize()
             timings, left_out = self._views.time(_work(implementation, proof, launch))
-            dispatch = self._dispatch_of(implementation, launch)
+            dispatch = self._dispatch_of(implementation, case, launch)
             with _time_of() as proving_again:
                 faults = prove_again(implementation, proof, launch, operands, prepared)
             proof_s += proving_again[0]
@@ -248,13 +255,15 @@ class Engine:
             dispatch=dispatch,
         )
 
-    def _dispatch_of(self, implementation: Implementation, launch: Launch) -> Dispatch:
+    def _dispatch_of(self, implementation: Implementation, case: Case, launch: Launch) -> Dispatch:
         """Whatever can be seen without leaving a trace."""
         dispatch = dispatch_of(launch, self._synchronize)
-        if implementation.is_compiled:
-            return dispatch
-        backends = backends_of(launch, self._synchronize)
-        return msgspec.structs.replace(dispatch, backends=backends)
+        compiled = _answer(implementation, "is_compiled", False)  # noqa: FBT003
+        return msgspec.structs.replace(
+            dispatch,
+            backends=() if compiled else backends_of(launch, self._synchronize),
+            choices=tuple(_answer(implementation, "choices", lambda _: ())(case)),
+        )
 
     def _why_no_proof(self, case: Case) -> str | None:
         """Forget the proof of another case; the reason where there is no room for a new one."""
@@ -281,15 +290,23 @@ def _time_of() -> Iterator[list[float]]:
     taken.append(time.perf_counter() - start)
 
 
+def _answer(implementation: Implementation, question: str, default: Any) -> Any:  # noqa: ANN401
+    """What it says of itself. One of an earlier version does not know every question.
+
+    A gate's baseline may have such ones: the engine is always the newer one.
+    """
+    return getattr(implementation, question, default)
+
+
 def _work(implementation: Implementation, proof: Proof, launch: Launch) -> Work:
     """A launch to be timed, and how to make more of it."""
     operands = proof.operands
-    read = operands.read_by(proof.case.direction)
+    read = [getattr(operands, name) for name in _READ[proof.case.direction]]
     return Work(
         launch=launch,
         again=lambda: implementation.launch(proof.case, operands.copy()),
-        operand_bytes=sum(one.numel() * one.element_size() for one in read),
-        why_not_captured=implementation.why_not_captured,
+        operand_bytes=sum(one.numel() * one.element_size() for one in read if one is not None),
+        why_not_captured=_answer(implementation, "why_not_captured", None),
     )
 
 
@@ -301,7 +318,7 @@ def _descriptions(table: Table, code: str) -> tuple[Description, ...]:
             found.operations,
             table.sources[name],
             on_request=found.on_request,
-            modes=dict(found.modes),
+            modes=dict(_answer(found, "modes", {})),
             is_under_test=_lies_in(code, found),
             module=type(found).__module__,
         )

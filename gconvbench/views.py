@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gconvbench.capture import capture, capture_stream
 from gconvbench.device import free_bytes, synchronizer
 from gconvbench.failure import one_line
-from gconvbench.implementations.capture import capture, capture_stream
 from gconvbench.labels import device_labels, drift_labels, load_labels
 from gconvbench.records import Timing
 from gconvbench.stopping import MedianPrecision

@@ -9,7 +9,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from gconvbench.implementations import capture, split_streams
+from gconvbench import capture
+from gconvbench.implementations import split_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

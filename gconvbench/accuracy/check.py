@@ -227,7 +227,7 @@ def _layouts(
 ) -> tuple[dict[str, str], list[str]]:
     if not thorough:
         return {}, []
-    if implementation.is_compiled:
+    if getattr(implementation, "is_compiled", False):  # one of an earlier version may not say
         return {"all": _TOO_COSTLY}, []
     layouts = check_layouts(implementation, proof)
     wrong = [f"on {k} operands {v}" for k, v in layouts.items() if v.startswith("wrong")]

@@ -65,7 +65,7 @@ ImplementationOption = Annotated[
     typer.Option(
         "--implementation",
         metavar="A,B|all",
-        help="Ways of computing it: names or patterns; default leaves out what is compiled, "
+        help="Ways of computing it: names or patterns; default leaves out what is on request, "
         "which takes seconds a case.",
     ),
 ]

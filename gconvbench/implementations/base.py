@@ -48,14 +48,6 @@ RESULTS = {
 """The tensors that each direction computes (`grad_bias` only where there is a bias)."""
 
 
-_READ_BY = {
-    "fprop": ("x", "weight", "bias"),
-    "dgrad": ("weight", "grad_output"),
-    "wgrad": ("x", "grad_output"),
-    "training": ("x", "weight", "bias", "grad_output"),
-}
-
-
 def result_names(case: Case) -> tuple[str, ...]:
     """The names of what a launch returns, in order."""
     return tuple(name for name in RESULTS[case.direction] if case.bias or name != "grad_bias")
@@ -94,12 +86,6 @@ class Operands:
         }
         behind = {f"following[{i}]": weight for i, weight in enumerate(self.following)}
         return {name: t for name, t in given.items() if t is not None} | behind
-
-    def read_by(self, direction: str) -> tuple[Tensor, ...]:
-        """Those that a launch of the direction has to read."""
-        names = _READ_BY[direction]
-        given = (getattr(self, name) for name in names)
-        return (*(one for one in given if one is not None), *self.following)
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Operands:
         """The same with `change` done to every tensor."""
@@ -146,6 +132,13 @@ class Implementation(ABC):
     def why_unsupported(self, case: Case, device: str) -> str | None:  # noqa: ARG002
         """The reason why this implementation cannot compute `case` there, or None where it can."""
         return None
+
+    def choices(self, case: Case) -> tuple[str, ...]:  # noqa: ARG002
+        """What it chose for the case by trying it out in this process, in words; none by default.
+
+        Another process may choose otherwise: it is compared as kernels are.
+        """
+        return ()
 
     def executed_flops(self, case: Case) -> int:
         """FLOPs that a launch really does: those of the case, unless zeros are multiplied, too."""

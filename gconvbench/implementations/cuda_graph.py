@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gconvbench.implementations.capture import capture, capture_stream
+from gconvbench.capture import capture, capture_stream
 from gconvbench.implementations.combinator import Combinator
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from gconvbench.cases import Case
 
-__all__ = ["convolve_by_triton", "multiplied_groups"]
+__all__ = ["convolve_by_triton", "multiplied_groups", "problem_of"]
 
 _ROWS, _COLUMNS = 32, 64
 """Parts and elements of a tile where parts of a gradient are added up."""
@@ -260,6 +260,11 @@ def _multiprocessors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
+def problem_of(case: Case, batch: int) -> Case:
+    """What tiles are chosen for, whatever direction asks for it."""
+    return msgspec.structs.replace(case, batch=batch, direction="fprop")
+
+
 def _run(  # noqa: PLR0913, PLR0917
     case: Case,
     name: str,
@@ -273,7 +278,7 @@ def _run(  # noqa: PLR0913, PLR0917
     Operands of other strides get the same tile. Where it is interpreted, nothing can be timed, and
     numpy is kept from warning of NaN, which proofs use as poison.
     """
-    problem = msgspec.structs.replace(case, batch=batch, direction="fprop")
+    problem = problem_of(case, batch)
     if device.type == "cpu":
         with np.errstate(all="ignore"):
             launch(tuned((name, problem, device), tiles, None))

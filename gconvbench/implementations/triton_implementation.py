@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 from gconvbench.cases import flops
 from gconvbench.implementations.base import Implementation
-from gconvbench.implementations.triton_convolution import convolve_by_triton, multiplied_groups
+from gconvbench.implementations.triton_convolution import (
+    convolve_by_triton,
+    multiplied_groups,
+    problem_of,
+)
 from gconvbench.implementations.triton_support import why_no_triton
+from gconvbench.implementations.triton_tiles import choices_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +34,10 @@ class TritonImplementation(Implementation):
     def why_unsupported(self, case: Case, device: str) -> str | None:
         """No Triton, no device for it, or too large."""
         return why_no_triton(case, device)
+
+    def choices(self, case: Case) -> tuple[str, ...]:
+        """The tiles that were chosen."""
+        return choices_of(problem_of(case, case.batch))
 
     def executed_flops(self, case: Case) -> int:
         """Those of the narrowest packing; a tile's padding is not counted."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sysconfig
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -51,6 +53,8 @@ def _why_not_here(device: str) -> str | None:
     compilers = (os.environ["CC"],) if os.environ.get("CC") else ("gcc", "clang")
     if not any(shutil.which(one) for one in compilers):
         return f"Triton needs a C compiler; none of {', '.join(compilers)} is found"
+    if not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
+        return "Triton compiles a launcher, which needs Python's headers (Python.h of python3-dev)"
     return None
 
 

@@ -1,7 +1,9 @@
 """How the Triton kernels cut their work: the tiles to try, and the choice among them.
 
-The form of a kernel follows from the case alone, so that what it computes, and which poison leaks,
-is the same in every process. Only sizes are tried out, on the device, within a case's first launch.
+Whether a kernel multiplies or sums follows from the case alone. Sizes are tried out, on the device,
+within a case's first launch, and among them how many groups share a tile: that decides between
+which groups NaN leaks (0 * NaN), so that another process may leak it further. What was chosen is
+told with what a launch runs (`choices`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from gconvbench.cases import Case
 
-__all__ = ["Choice", "Tile", "chosen", "pack_of", "sums", "tiles_of_convolution",
+__all__ = ["Choice", "Tile", "choices_of", "chosen", "pack_of", "sums", "tiles_of_convolution",
            "tiles_of_gradient", "tuned"]  # fmt: skip
 
 _SMALLEST = 16
@@ -55,6 +57,13 @@ class Tile:
     warps: int = 4
     stages: int = 1
     waves: int = 4
+
+    def __str__(self) -> str:
+        """`256x16x16, taps 1, pack 4, 4 warps, 1 stages, 4 waves`."""
+        return (
+            f"{self.pixels}x{self.outputs}x{self.inputs}, taps {self.taps}, pack {self.pack}, "
+            f"{self.warps} warps, {self.stages} stages, {self.waves} waves"
+        )
 
 
 @dataclass(frozen=True)
@@ -192,8 +201,25 @@ def chosen() -> dict[object, Choice]:
     return dict(_TUNED)
 
 
+def choices_of(problem: Case) -> tuple[str, ...]:
+    """What was chosen in this process for a problem, such as `output: 256x16x16, ...`; sorted.
+
+    Args:
+        problem: as it is part of the keys.
+    """
+    of_problem = {key: one for key, one in _TUNED.items() if isinstance(key, tuple)}
+    return tuple(
+        sorted(
+            f"{name}: {one.tile}"
+            for (name, about, _), one in of_problem.items()
+            if about == problem
+        )
+    )
+
+
 def _try_out(tiles: Sequence[Tile], launch: Callable[[Tile], object]) -> Choice:
     """Time each tile with an emptied cache; one that the device cannot run is passed over."""
+    from torch import OutOfMemoryError  # noqa: PLC0415
     from triton.errors import TritonError  # noqa: PLC0415 (imported on first use)
     from triton.testing import do_bench  # noqa: PLC0415
 
@@ -202,7 +228,7 @@ def _try_out(tiles: Sequence[Tile], launch: Callable[[Tile], object]) -> Choice:
     for tile in tiles:
         try:
             took = do_bench(partial(launch, tile), warmup=5, rep=20, return_mode="median")
-        except (TritonError, RuntimeError) as error:  # too little shared memory, or no such code
+        except (TritonError, OutOfMemoryError) as error:  # too much memory, or no such code
             failures.append((tile, error))
         else:
             times_ms.append((tile, took))

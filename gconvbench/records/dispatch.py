@@ -35,6 +35,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         shares: of the kernels' time; empty where it is not known.
         backends: that PyTorch gave the convolutions to, such as `Cudnn`; empty where they were not
             seen.
+        choices: what an implementation chose by trying it out, such as sizes of tiles.
     """
 
     operators: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     counts: dict[str, int] = {}
     shares: dict[str, float] = {}
     backends: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def kernel_launches(self) -> int | None:
@@ -59,6 +61,7 @@ def united_dispatch(several: Iterable[Dispatch | None]) -> Dispatch:
         counts=counted.counts,
         shares=counted.shares,
         backends=tuple(dict.fromkeys(name for one in known for name in one.backends)),
+        choices=tuple(dict.fromkeys(name for one in known for name in one.choices)),
     )
 
 
@@ -71,7 +74,8 @@ def dispatch_text(before: Dispatch, after: Dispatch) -> str:
     operators = _text(before.operators, after.operators)
     kernels = _text(before.kernels, after.kernels)
     backends = _text(before.backends, after.backends)
-    parts = {"operators": operators, "backends": backends, "kernels": kernels}
+    choices = _text(before.choices, after.choices)
+    parts = {"operators": operators, "backends": backends, "kernels": kernels, "choices": choices}
     return "; ".join(f"{what} {text}" for what, text in parts.items() if text)
 
 

@@ -79,7 +79,8 @@ def kernels_text(dispatch: Dispatch) -> str:
     launches = dispatch.kernel_launches or 0
     text = f"{launches} launches: {text}" if launches > 1 else text
     others = [name for name in dispatch.kernels if name not in known]
-    return "; in another process ".join([text, ", ".join(others)] if others else [text])
+    text = "; in another process ".join([text, ", ".join(others)] if others else [text])
+    return "; ".join(filter(None, [text, *dispatch.choices]))
 
 
 def _kernel_text(name: str, dispatch: Dispatch) -> str:

@@ -10,6 +10,7 @@ import torch
 from msgspec.structs import replace
 
 from gconvbench.accuracy import Proof, prepared_operands, prove, prove_again
+from gconvbench.capture import capture, capture_stream
 from gconvbench.cases import DIRECTIONS, Case, case_id
 from gconvbench.device import set_math_mode
 from gconvbench.engine import Engine
@@ -21,7 +22,6 @@ from gconvbench.implementations import (
     result_names,
     why_unsupported,
 )
-from gconvbench.implementations.capture import capture, capture_stream
 from gconvbench.implementations.cuda_graph import CudaGraph
 from gconvbench.implementations.native import Native
 from gconvbench.implementations.split_concat import SplitConcat

@@ -10,11 +10,11 @@ import torch
 from msgspec.structs import replace
 
 from gconvbench.accuracy import Proof, prepared_operands, prove, prove_again
+from gconvbench.capture import Captured, capture, capture_stream
 from gconvbench.cases import DIRECTIONS, Case
 from gconvbench.failure import outcome_of
 from gconvbench.implementations import BUILT_IN, Implementation
 from gconvbench.implementations.block_diagonal import BlockDiagonal
-from gconvbench.implementations.capture import Captured, capture, capture_stream
 from gconvbench.implementations.combinator import Combinator
 from gconvbench.implementations.cuda_graph import CudaGraph
 from gconvbench.implementations.native import Native

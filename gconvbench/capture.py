@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
-    from gconvbench.implementations.base import Launch
+    Launch = Callable[[], tuple[Tensor, ...]]
 
 __all__ = ["Captured", "capture", "capture_stream"]
 
