@@ -12,6 +12,7 @@ from gconvbench.errors import UsageError
 from gconvbench.in_place import run_in_place
 from gconvbench.planning import (
     DEFAULT,
+    VIEWS_IN_PLACE,
     chosen_implementations,
     make_method,
     modes_of,
@@ -70,7 +71,8 @@ def bench(  # noqa: PLR0913 (one argument per option of `gconvbench run`)
         math_mode: `ieee` or `tf32`; by default the case's, of a module `ieee`.
         device: `cpu`, `cuda` or `cuda:1`; by default the module's, of a case `cuda` where there is
             one.
-        cache: some of `cold,hot,graph,as_called`; by default all on CUDA, `hot` on the CPU.
+        cache: some of `cold,hot,graph,as_called`; by default `hot` on the CPU, on CUDA with
+            `isolate` all, else all but `graph`, whose capture other threads would disturb.
         rounds: how often to repeat all in shuffled order; with `isolate` each in a fresh process.
         target: half-width of the median's interval at which sampling stops, as its share.
         threads: of the CPU; by default as many as this process uses.
@@ -90,7 +92,7 @@ def bench(  # noqa: PLR0913 (one argument per option of `gconvbench run`)
     where = meant_device(what, device)
     method = make_method(
         where,
-        cache=cache,
+        cache=cache or (None if isolate else VIEWS_IN_PLACE[where.partition(":")[0]]),
         target=target,
         threads=whole_number("threads", torch.get_num_threads() if threads is None else threads),
         seed=seed,

@@ -22,6 +22,7 @@ __all__ = [
     "ALL",
     "DEFAULT",
     "GATE_SAMPLES",
+    "VIEWS_IN_PLACE",
     "chosen_implementations",
     "default_device",
     "gate_method",
@@ -39,6 +40,9 @@ _VIEWS = {"cpu": "hot", "cuda": "cold,hot,graph,as_called"}
 """Default cache modes; the first one is what implementations are compared in."""
 _GATE_VIEWS = {"cpu": "hot", "cuda": "cold,hot"}
 """A gate judges each of them, and the others follow from the code's hot time and the host's."""
+VIEWS_IN_PLACE = {"cpu": "hot", "cuda": "cold,hot,as_called"}
+"""By kind of device, in a process that is somebody else's: a capture disturbs whatever its other
+threads ask of the card, and is disturbed by it (CUDA runtime API, stream capture modes)."""
 _TARGETS = {"cpu": 0.02, "cuda": 0.005}
 """Default half-width of the median's interval, as a share of the median. On the CPU 40 samples
 reach 1.8 % at the median of many cases; a GPU is quieter."""

@@ -40,6 +40,9 @@ class SplitDevices(Implementation):
     A copy between devices waits for the current streams of both (torch, "CUDA semantics"), so the
     others begin after what was enqueued on the first one, and it goes on after they are done.
 
+    The first device's cache is emptied, its clocks are read and its lock is held; nothing keeps
+    others off the rest.
+
     Args:
         devices: the first is the one under test; all CUDA devices where none are named.
     """

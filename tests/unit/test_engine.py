@@ -13,11 +13,11 @@ import torch
 
 from gconvbench import device as device_module
 from gconvbench.cases import DIRECTIONS, Case, case_id
-from gconvbench.engine import Engine
-from gconvbench.implementations import Implementation, load_table, result_names
+from gconvbench.engine import Engine, _descriptions
+from gconvbench.implementations import Implementation, Table, load_table, result_names
 from gconvbench.implementations.native import Native
 from gconvbench.protocol import AskSupport, Measure
-from gconvbench.records import Job, Method
+from gconvbench.records import Job, Method, dispatch_text
 from tests.faults import GroupsSwapped
 
 if TYPE_CHECKING:
@@ -502,3 +502,37 @@ def test_a_job_of_an_implementation_that_is_not_installed_is_unsupported() -> No
     record = make_engine().measure(Measure(job("gone"), 1))
     assert record.outcome == "unsupported"
     assert record.detail == "implementation 'gone' is not installed"
+
+
+class Earlier(Native):
+    """As of a version that knows nothing of what the engine may ask of later ones."""
+
+    name = "earlier"
+
+    def __getattribute__(self, name: str) -> object:
+        if name in {"modes", "choices", "is_compiled", "why_not_captured"}:
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+def test_one_of_an_earlier_version_is_measured_by_a_later_engine() -> None:
+    record = make_engine(Earlier()).measure(Measure(job("earlier"), 1))
+    assert record.outcome == "measured", record.detail
+    assert _descriptions(Table({"earlier": Earlier()}, {"earlier": "older"}), "")[0].modes == {}
+
+
+class Choosing(Native):
+    """Tries something out, and says what it chose."""
+
+    name = "choosing"
+
+    def choices(self, case: Case) -> tuple[str, ...]:
+        return (f"tile: {case.groups}",)
+
+
+def test_what_was_chosen_is_part_of_the_dispatch() -> None:
+    record = make_engine(Choosing()).measure(Measure(job("choosing"), 1))
+    assert record.dispatch is not None
+    assert record.dispatch.choices == (f"tile: {CASE.groups}",)
+    other = msgspec.structs.replace(record.dispatch, choices=("tile: 0",))
+    assert dispatch_text(other, record.dispatch).startswith("choices tile: 0 no longer")
