@@ -42,8 +42,8 @@ SMALLEST = {
 }
 ON_A_CARD = {
     "triton_against_cudnn": (
-        "--layers 1 --repeat 1",
-        ("copy: ", "native", "speedup"),
+        "--layers 1 --rounds 1",
+        ("copy: ", "NHWC tried", "kept", "which is"),
         "triton_against_cudnn: device 'cuda' is not available",
     ),
 }
