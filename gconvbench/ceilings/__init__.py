@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 import torch
 
 from gconvbench.cases import Case
-from gconvbench.ceilings.search import Highest, Stopwatch, highest
+from gconvbench.ceilings.search import Highest, Stopwatch, Timed, highest
 from gconvbench.ceilings.work import copies, next_to_nothing, products
 from gconvbench.device import free_bytes, set_math_mode, synchronizer, why_device_lacks
 from gconvbench.environment import last_cache_bytes
 from gconvbench.protocol import CeilingsMeasured, Refused
-from gconvbench.records import Ceilings, peak_name
+from gconvbench.records import COPY, REPLAY, Ceilings, peak_name
 from gconvbench.timing import Clock, HostClock
 
 __all__ = ["measure_ceilings"]
@@ -63,14 +63,18 @@ def measure_ceilings(device: str, *, budget_s: float) -> CeilingsMeasured | Refu
     if not found:
         reason = f"free memory of {device} ({free >> 20} MiB) holds no product; free some"
         return Refused(reason, was_tried=True)
+    replay = None if device == "cpu" else _replay(device, watch)
+    labels = {COPY: copied.labels} | {name: peak.labels for name, peak in found.items()}
+    labels |= {REPLAY: replay.labels} if replay else {}
     ceilings = Ceilings(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         bytes_per_s=copied.per_s,
         flops_per_s={name: peak.per_s for name, peak in found.items()},
         launch_s=_launch_s(device, watch),
-        replay_s=None if device == "cpu" else _replay_s(device, watch),
+        replay_s=replay.median_s / _BATCH if replay else None,
         sizes={"copy_bytes": copied.size} | {name: peak.size for name, peak in found.items()},
         work={name: peak.work for name, peak in found.items()},
+        labels={name: earned for name, earned in labels.items() if earned},
     )
     return CeilingsMeasured(ceilings)
 
@@ -102,11 +106,11 @@ def _launch_s(device: str, watch: Stopwatch) -> float:
         watch.synchronize()
 
     host = Stopwatch(HostClock(), watch.synchronize, watch.target, watch.now)
-    return host.median_s(batch) / _BATCH
+    return host.time(batch).median_s / _BATCH
 
 
-def _replay_s(device: str, watch: Stopwatch) -> float:
-    """Device time of one such launch among many in a CUDA graph that is replayed."""
+def _replay(device: str, watch: Stopwatch) -> Timed:
+    """Device time of a CUDA graph of many such launches that is replayed."""
     launch = next_to_nothing(device)
     watch.synchronize()
     stream = torch.cuda.Stream()
@@ -117,7 +121,7 @@ def _replay_s(device: str, watch: Stopwatch) -> float:
     with torch.cuda.graph(graph, stream=stream):
         for _ in range(_BATCH):
             launch()
-    return watch.median_s(graph.replay) / _BATCH
+    return watch.time(graph.replay)
 
 
 def _why_lacking(dtype: str, math_mode: str, device: str) -> str | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gconvbench.ceilings.work import Work
 
-__all__ = ["Highest", "Stopwatch", "highest"]
+__all__ = ["Highest", "Stopwatch", "Timed", "highest"]
 
 _FEWEST_SAMPLES = 3
 _FEWEST_LAUNCHES = 5 + _FEWEST_SAMPLES
@@ -31,7 +31,7 @@ _WARM_UP_S = 0.05
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """The median time of a launch.
+    """The time of a launch.
 
     Args:
         clock: what to read.
@@ -45,8 +45,8 @@ class Stopwatch:
     target: float
     now: Callable[[], float] = time.perf_counter
 
-    def median_s(self, launch: Callable[[], object]) -> float:
-        """In seconds, after warming up; of three samples at the least, however long they take."""
+    def time(self, launch: Callable[[], object]) -> Timed:
+        """After warming up; of three samples at the least, however long they take."""
         launch()
         launch_s = warm_up(launch, self.synchronize, time_s=_WARM_UP_S, now=self.now)
         sampling = take_samples(
@@ -56,7 +56,17 @@ class Stopwatch:
             launch_s=launch_s,
             now=self.now,
         )
-        return statistics.median(sampling.samples_s)
+        return Timed(statistics.median(sampling.samples_s), self.clock.labels())
+
+
+class Timed(NamedTuple):
+    """The median of a launch's samples in seconds, and what the clock says of them.
+
+    That they miss the target is no label of a ceiling: a large product has its three samples.
+    """
+
+    median_s: float
+    labels: tuple[str, ...]
 
 
 class _Precision(MedianPrecision):
@@ -83,11 +93,16 @@ class _Precision(MedianPrecision):
 
 
 class Highest(NamedTuple):
-    """The highest rate that was found, per second, and the size of which work reached it."""
+    """The highest rate that was found, per second, and the size of which work reached it.
+
+    `labels` are those of its samples. What they say makes a time too long, so the rate is too low
+    rather than wrong, and counts.
+    """
 
     per_s: float
     size: int
     work: str
+    labels: tuple[str, ...] = ()
 
 
 def highest(work: Work, watch: Stopwatch, *, budget_s: float) -> Highest | None:
@@ -108,13 +123,15 @@ def highest(work: Work, watch: Stopwatch, *, budget_s: float) -> Highest | None:
         if rate and watch.now() + _FEWEST_LAUNCHES * work.amount(size) / rate > end:
             break
         try:
-            rate = work.amount(size) / watch.median_s(work.prepare(size))
+            timed = watch.time(work.prepare(size))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             break
+        rate = work.amount(size) / timed.median_s
         stale = 0 if best is None or rate > (1 + _PAYS) * best.per_s else stale + 1
-        best = Highest(rate, size, work.name) if best is None or rate > best.per_s else best
+        if best is None or rate > best.per_s:
+            best = Highest(rate, size, work.name, timed.labels)
         if stale == _STALE:
             break
     return best

@@ -37,6 +37,8 @@ from gconvbench.records.explanation import (
     ranges_text,
 )
 from gconvbench.records.instrument import (
+    COPY,
+    REPLAY,
     CaseFloor,
     Ceilings,
     Check,
@@ -92,12 +94,14 @@ from gconvbench.records.verdicts import (
 __all__ = [
     "ACCEPTABLE",
     "CACHE_MODES",
+    "COPY",
     "FAILABLE",
     "FAILED_OUTCOMES",
     "FINDING_KINDS",
     "ISOLATED_IF_FINITE",
     "JOB_KINDS",
     "MEASURED_OUTCOMES",
+    "REPLAY",
     "RIGHT",
     "SCHEMA",
     "UNSET",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gconvbench.cases import Case
 
 __all__ = [
+    "COPY",
+    "REPLAY",
     "CaseFloor",
     "Ceilings",
     "Check",
@@ -106,6 +108,10 @@ class CaseFloor(NamedTuple):
     bound: Literal["compute", "memory"]
 
 
+COPY, REPLAY = "copy", "replay"
+"""By what `Ceilings.labels` has the bandwidth and the launch in a graph."""
+
+
 def peak_name(dtype: str, math_mode: str) -> str:
     """By what `Ceilings.flops_per_s` has it: `float32:tf32` for TF32, else the dtype."""
     return dtype if math_mode == "ieee" else f"{dtype}:{math_mode}"
@@ -123,6 +129,8 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         sizes: with how much the highest rates were reached: `copy_bytes` of each buffer, and by
             dtype the edge of the matrices or the channels of the convolution.
         work: by dtype what reached it: `product` of two square matrices, and so on.
+        labels: what the clock said of the samples behind a rate, by dtype, `copy` or `replay`;
+            only of those that earned any.
     """
 
     created: str
@@ -132,6 +140,7 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     replay_s: _Positive | None = None
     sizes: dict[str, int] = {}
     work: dict[str, str] = {}
+    labels: dict[str, tuple[str, ...]] = {}
 
     def floor(self, case: Case) -> CaseFloor | None:
         """The longer of the times for the operations and for the bytes of a case.

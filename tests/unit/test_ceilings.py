@@ -10,9 +10,10 @@ import torch
 
 import gconvbench.ceilings
 from gconvbench.ceilings import measure_ceilings
-from gconvbench.ceilings.search import Highest, Stopwatch, highest
+from gconvbench.ceilings.search import Highest, Stopwatch, Timed, highest
 from gconvbench.ceilings.work import Work, copies, products
 from gconvbench.protocol import CeilingsMeasured, Refused
+from gconvbench.timing import HostClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,8 +52,13 @@ class ScriptedHost:
 
 
 class ScriptedClock:
-    def __init__(self, host: ScriptedHost) -> None:
+    """Its labels are those of the size that was launched last."""
+
+    def __init__(
+        self, host: ScriptedHost, labels: dict[int, tuple[str, ...]] | None = None
+    ) -> None:
         self._host = host
+        self._labels = labels or {}
         self.tick_s = 0.0
 
     def begin(self, launch: Callable[[], object], launch_s: float) -> int:
@@ -64,7 +70,7 @@ class ScriptedClock:
         return (self._host.now_s - before,)
 
     def labels(self) -> tuple[str, ...]:
-        return ()
+        return self._labels.get(self._host.prepared[-1], ())
 
     def facts(self) -> None:
         return None
@@ -135,8 +141,23 @@ def test_any_other_error_is_one() -> None:
 def test_a_rate_is_that_of_the_median_sample() -> None:
     host = ScriptedHost(1.0)
     host.slips = iter((1.0, 1.0, 3.0, 1.0, 0.5))  # the first, one to warm up, three samples
-    assert watch_of(host).median_s(host.prepare(1)) == pytest.approx(1.0)
+    assert watch_of(host).time(host.prepare(1)).median_s == pytest.approx(1.0)
     assert host.now_s == pytest.approx(6.5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "earned"),
+    [({}, ()), ({2: ("host_bound",)}, ("host_bound",)), ({1: ("host_bound",)}, ())],
+)
+def test_the_highest_rate_has_the_labels_of_its_own_samples(
+    labels: dict[int, tuple[str, ...]], earned: tuple[str, ...]
+) -> None:
+    host = ScriptedHost(1.0, 1.6, 2.9)
+    watch = Stopwatch(ScriptedClock(host, labels), lambda: None, 0.02, host.now)
+    found = highest(host.work, watch, budget_s=100.0)
+    assert rounded(found) == (125.0, 2)
+    assert found is not None
+    assert found.labels == earned
 
 
 # What is launched.
@@ -219,6 +240,47 @@ def test_every_dtype_that_the_device_has_gets_a_rate_and_where_it_comes_from() -
     assert found.launch_s
     assert found.replay_s is None
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found.created)
+
+
+class Labelled(HostClock):
+    """A host's clock that finds fault with every sample."""
+
+    def labels(self) -> tuple[str, ...]:
+        return ("allocator grew", "host_bound")
+
+
+def test_a_rate_whose_samples_were_labelled_is_not_stored_unmarked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = measure_ceilings("cpu", budget_s=0.01)
+    assert isinstance(plain, CeilingsMeasured)
+    assert plain.ceilings.labels == {}
+    monkeypatch.setattr(gconvbench.ceilings, "_clock", lambda _: Labelled())
+    answer = measure_ceilings("cpu", budget_s=0.01)
+    assert isinstance(answer, CeilingsMeasured)
+    earned = ("allocator grew", "host_bound")
+    assert answer.ceilings.labels == dict.fromkeys(("copy", *answer.ceilings.flops_per_s), earned)
+
+
+@pytest.mark.usefixtures("scripted_replay")
+def test_so_is_a_replayed_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = measure_ceilings("cpu:0", budget_s=0.01)
+    assert isinstance(answer, CeilingsMeasured)
+    assert answer.ceilings.replay_s == pytest.approx(1e-6)
+    assert answer.ceilings.labels == {"replay": ("host_bound",)}
+
+
+@pytest.fixture
+def scripted_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor under another name, with a graph that the host held up."""
+    monkeypatch.setattr(gconvbench.ceilings, "_clock", lambda _: HostClock())
+    monkeypatch.setattr(gconvbench.ceilings, "synchronizer", lambda _: lambda: None)
+    monkeypatch.setattr(gconvbench.ceilings, "why_device_lacks", lambda *_: None)
+    monkeypatch.setattr(gconvbench.ceilings, "free_bytes", lambda _: 10**10)
+    monkeypatch.setattr(gconvbench.ceilings, "set_math_mode", lambda *_: None)
+    monkeypatch.setattr(
+        gconvbench.ceilings, "_replay", lambda *_: Timed(200 * 1e-6, ("host_bound",))
+    )
 
 
 def test_a_dtype_that_the_device_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,6 +281,14 @@ def test_the_page_draws_the_newest_ceilings_and_says_when_they_were_measured(
     )
 
 
+def test_the_page_marks_what_the_clock_found_fault_with(tmp_path: Path) -> None:
+    labelled = replace(CPU, labels={"copy": ("host_bound",), "float32": ("allocator grew",)})
+    path = store_run(tmp_path, records(), ceilings=labelled)
+    found = page_data(path)["machines"][0]["ceilings"]
+    assert found["text"].endswith("read plus written (host_bound);")
+    assert found["peaks"]["float32"]["text"].endswith(" FLOP/byte (allocator grew)")
+
+
 def test_a_page_without_ceilings_has_none(tmp_path: Path) -> None:
     data = page_data(store_run(tmp_path, make_records("native", 1.0)))
     assert data["machines"][0]["ceilings"] is None

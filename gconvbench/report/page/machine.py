@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from gconvbench.labels import MEANINGS
+from gconvbench.records import COPY
 from gconvbench.report import format as fmt
 from gconvbench.report.headline import machine_title, networks_of_machine
 from gconvbench.report.history import (
@@ -143,7 +144,8 @@ def _ceilings(machine: Machine) -> PageCeilings | None:
         bytes_per_s=found.bytes_per_s,
         text=(
             f"Ceilings of this machine, measured {found.created[:10]} by gconvbench roofline: "
-            f"{fmt.bandwidth_text(found.bytes_per_s)} by large copies, read plus written;"
+            f"{fmt.bandwidth_text(found.bytes_per_s)} by large copies, read plus written"
+            f"{_earned(found, COPY)};"
         ),
         peaks={dtype_text(name): _ceiling(found, name) for name in found.flops_per_s},
     )
@@ -154,7 +156,14 @@ def _ceiling(found: Ceilings, name: str) -> PageCeiling:
     by = found.work.get(name, "product")
     ridge = fmt.number_text(per_s / found.bytes_per_s)
     peak = f"{dtype_text(name)} {fmt.flops_text(per_s)}/s by a large {by}"
-    return PageCeiling(flops_per_s=per_s, text=f"{peak}, ridge at {ridge} FLOP/byte")
+    text = f"{peak}, ridge at {ridge} FLOP/byte{_earned(found, name)}"
+    return PageCeiling(flops_per_s=per_s, text=text)
+
+
+def _earned(found: Ceilings, name: str) -> str:
+    """The labels of a rate, in brackets; empty where it has none."""
+    labels = found.labels.get(name)
+    return f" ({', '.join(labels)})" if labels else ""
 
 
 def _run(run: Run) -> PageRun:
