@@ -10,6 +10,7 @@ from gconvbench.examining.card_clock import event_against_host, idle_stream, tim
 from gconvbench.examining.cold import cold_is_cold
 from gconvbench.examining.host_clock import host_linearity, host_timer
 from gconvbench.examining.noise import noise_floor
+from gconvbench.examining.precision import math_modes
 from gconvbench.examining.processor import boost, contention, governor, threads
 from gconvbench.examining.subject import Subject, finding
 from gconvbench.examining.surroundings import environment_variables, torch_settings
@@ -34,14 +35,21 @@ _QUICK_HOST: _Checks = (
     governor,
 )
 _QUICK_CARD: _Checks = (other_processes, card_clocks, card_setup)
-_FULL_CARD: _Checks = (timer_linearity, event_against_host, idle_stream, cold_is_cold)
+_FULL_CARD: _Checks = (
+    timer_linearity,
+    event_against_host,
+    idle_stream,
+    cold_is_cold,
+    math_modes,
+)
 _LAST: _Checks = (noise_floor, profiler_aftermath)
 
 
 def checks_of(subject: Subject) -> _Checks:
     """Which checks there are for this device and scope, in order.
 
-    Whether others use the card is asked first, before this process does; the profiler is last.
+    Whether others use the card is asked first, when this process has done little but calibrate its
+    clock; the profiler is last.
     """
     is_full = subject.scope == "full"
     if subject.on_cpu:
