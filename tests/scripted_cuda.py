@@ -10,6 +10,7 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class ScriptedDevice:
         blocking: each kernel is waited for, as with CUDA_LAUNCH_BLOCKING.
         cache_bytes: of the last-level cache.
         told_bytes: what the device's properties say of it; the truth by default.
+        memory_bytes_per_s: of what the cache does not hold.
+        jitter_s: what a pass over memory takes more at the most, any of it as likely.
     """
 
     def __init__(  # noqa: PLR0913 (one per property)
@@ -73,6 +76,8 @@ class ScriptedDevice:
         blocking: bool = False,
         cache_bytes: int = 32 * MIB,
         told_bytes: int | None = None,
+        memory_bytes_per_s: float = COLD_BYTES_PER_S,
+        jitter_s: float = 0.0,
     ) -> None:
         self.host_s = 0.0
         self.stream_s = 0.0
@@ -95,6 +100,9 @@ class ScriptedDevice:
         self._ends_s: list[float] = []
         self._cache_bytes = cache_bytes
         self._cached: dict[int, int] = {}
+        self._memory_bytes_per_s = memory_bytes_per_s
+        self._jitter_s = jitter_s
+        self._chance = np.random.default_rng(1)
 
     def launch(self) -> None:
         for _ in range(self._kernels):
@@ -136,10 +144,10 @@ class ScriptedDevice:
 
     def pass_over(self, *buffers: ScriptedBuffer) -> None:
         """Read or write them whole."""
-        seconds = self._launch_s
+        seconds = self._launch_s + self._jitter_s * self._chance.random()
         for buffer in buffers:
             held = self._cached.pop(id(buffer), 0)
-            seconds += held / HOT_BYTES_PER_S + (buffer.bytes - held) / COLD_BYTES_PER_S
+            seconds += held / HOT_BYTES_PER_S + (buffer.bytes - held) / self._memory_bytes_per_s
             self._cached[id(buffer)] = min(buffer.bytes, self._cache_bytes)
             self._evict()
         self.enqueue(seconds, self._enqueue_s)

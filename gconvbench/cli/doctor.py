@@ -35,7 +35,7 @@ def examine(device: str | None, *, threads: int, results: Path, json: bool) -> E
     name = device or default_device()
     refuse_device(name)
     method = make_method(name, threads=threads)
-    took = "some seconds" if name == "cpu" else "half a minute"
+    took = "some seconds" if name == "cpu" else "about a minute"
     print(f"gconvbench: examining {name}, {took}", file=sys.stderr)
     with device_lock(name):
         ready, examination = examine_fully(name, method)

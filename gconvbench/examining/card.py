@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["card_clocks", "card_setup", "other_processes"]
 
-BUSY = 0.5
-"""Of the time a kernel ran, as NVML counts it over a sixth of a second or more. What a worker does
-when it starts takes some tens of milliseconds of that."""
+BUSY = 0.75
+"""Of the time a kernel ran, as NVML counts it over a sixth of a second or more. This process has
+calibrated its clock then: 83 million cycles of sleep, 41 ms at 2 GHz and up to twice that on a card
+whose clock is still low, which is half of the shortest period. Work of others that pauses less than
+that lets no time be believed."""
 BELOW_SET = 0.05
 """So far below the clock that is set for applications the card may run unasked: at 5 % a slowdown
 that people look for could be the clock's."""

@@ -69,21 +69,32 @@ def timer_linearity(subject: Subject) -> Check:
     rows = [[_event_s(subject, cycles) for cycles in _CYCLES] for _ in range(_REPEATS)]
     line = _fitted(_CYCLES, [statistics.median(column) for column in zip(*rows, strict=True)])
     state = state_of(line.residual, advice=ADVISABLE_RESIDUAL, unfit=LARGEST_RESIDUAL)
-    if state == "fine" and abs(line.intercept_s) > LARGEST_INTERCEPT_S:
-        state = "advice"
+    advice = [] if state == "fine" else [_MENDS_THE_LINE]
+    if abs(line.intercept_s) > LARGEST_INTERCEPT_S:
+        state, advice = "advice" if state == "fine" else state, [*advice, _MENDS_THE_INTERCEPT]
     rate = f"{1e-6 / line.s_per_cycle:.0f} MHz" if line.s_per_cycle > 0 else "no rate"
     return finding(
         "timer_linearity",
         state,
         f"off a straight line by {percent(line.residual)} at most, at {rate}; an empty pair of "
         f"events takes {duration(line.intercept_s)}",
-        "the card's clock moved meanwhile or its timer is coarse; fix the clock (sudo nvidia-smi "
-        "-lgc MHZ) and examine again",
+        "; ".join(advice),
         residual=line.residual,
         intercept_s=line.intercept_s,
         s_per_cycle=line.s_per_cycle,
         lengths=len(_CYCLES),
     )
+
+
+_MENDS_THE_LINE = (
+    "the card's clock moved meanwhile or its timer is coarse; fix the clock (sudo nvidia-smi -lgc "
+    "MHZ) and examine again"
+)
+_MENDS_THE_INTERCEPT = (
+    f"every cold sample has the time of such a pair in it: compare no cold times under "
+    f"{duration(100 * LARGEST_INTERCEPT_S)}; look for what delays events, such as a profiler or "
+    "debugger that is attached, or a virtual card"
+)
 
 
 def _event_s(subject: Subject, cycles: int) -> float:

@@ -55,6 +55,7 @@ def noise_of(
         now: what the warm-up is measured with.
     """
     figures: dict[str, Scalar] = {}
+    labels: dict[str, tuple[str, ...]] = {}
     for length, launch in launches.items():
         launch_s = warm_up(launch, synchronize, time_s=_WARM_UP_S, now=now)
         many = clock.begin(launch, launch_s)
@@ -63,19 +64,39 @@ def noise_of(
         figures[f"{length}_s"] = statistics.median(a for a, _ in sides)
         figures[f"{length}_apart"] = statistics.median(apart)
         figures[f"{length}_largest"] = max(apart)
+        if found := clock.labels():
+            labels[length] = found
+            figures[f"{length}_labels"] = ", ".join(found)
     worst = max(float(figures[f"{length}_apart"] or 0) for length in launches)
     target = subject.method.target
     told = ", ".join(
         f"{length} {percent(float(figures[f'{length}_apart'] or 0))}" for length in launches
     )
+    state = state_of(worst, advice=target, unfit=LARGEST_NOISE * target)
+    advice = [] if state == "fine" else [_noisy(target)]
+    if labels:
+        state, advice = "advice" if state == "fine" else state, [*advice, _LABELLED]
+    earned = "".join(f"; {length} is {', '.join(found)}" for length, found in labels.items())
     return finding(
         "noise_floor",
-        state_of(worst, advice=target, unfit=LARGEST_NOISE * target),
-        f"the same work against itself: {told} apart in half of {_PAIRS} pairs",
-        f"more than the target of {percent(target)}: see contention, governor and clocks; without "
-        "a quieter machine more --rounds, or a wider --target",
+        state,
+        f"the same work against itself: {told} apart in half of {_PAIRS} pairs{earned}",
+        "; ".join(advice),
         **figures,
     )
+
+
+def _noisy(target: float) -> str:
+    return (
+        f"more than the target of {percent(target)}: see contention, governor and clocks; without "
+        "a quieter machine more --rounds, or a wider --target"
+    )
+
+
+_LABELLED = (
+    "where the clock labels its samples the noise is not the device's alone: see idle stream and "
+    "contention"
+)
 
 
 _RANGE = range(_PAIRS)

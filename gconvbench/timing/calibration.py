@@ -42,7 +42,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(device: torch.device) -> Calibration:
-    """Some 30 ms of sleeps on the current stream of a card."""
+    """83 million cycles of sleeps on the current stream of a card, 41 ms at 2 GHz."""
     torch.cuda._sleep(_CYCLES)  # noqa: SLF001 (there is no public one; the first loads the kernel)
     long_s = _times_s(device, [_CYCLES] * _RATES)
     cycles_per_s = max(_CYCLES / time_s for time_s in long_s)

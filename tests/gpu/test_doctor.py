@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from gconvbench.examining import examine
+from gconvbench.device import set_math_mode
+from gconvbench.examining import examine, precision
 from gconvbench.examining.aftermath import profiler_aftermath
 from gconvbench.examining.card import card_clocks, card_setup, other_processes
 from gconvbench.examining.card_clock import event_against_host, idle_stream, timer_linearity
 from gconvbench.examining.cold import cold_is_cold
 from gconvbench.examining.noise import noise_floor
+from gconvbench.examining.precision import math_modes
 from gconvbench.examining.subject import Subject
 from gconvbench.planning import make_method
 from gconvbench.protocol import Examine
@@ -71,8 +74,40 @@ def test_the_card_is_described() -> None:
         found = check(SUBJECT)
         assert found.found
         assert NOT_SHOWN not in found.found
-    figures = card_clocks(SUBJECT).figures
-    assert "sm_clock_mhz" in figures
+
+
+def test_the_clock_at_work_is_a_clock() -> None:
+    found = card_clocks(SUBJECT)
+    if found.state == "skipped":
+        pytest.skip(found.found)
+    clock, heat = found.figures["sm_clock_mhz"], found.figures["temperature_c"]
+    assert isinstance(clock, int | float)
+    assert 100 < clock < 5000
+    assert heat is None or 0 < float(heat) < 120
+
+
+def test_float32_is_computed_as_it_is_asked_for() -> None:
+    found = math_modes(SUBJECT)
+    assert found.state in {"fine", "advice"}, f"{found.found} {found.figures}"
+    assert found.figures["ieee"] == "ieee"
+    has_tf32 = torch.cuda.get_device_capability() >= (8, 0)
+    assert ("tf32" in found.figures) == has_tf32
+    if has_tf32 and os.environ.get("NVIDIA_TF32_OVERRIDE") != "0":
+        assert found.figures["tf32"] == "tf32", found.found
+
+
+def test_tf32_that_was_not_asked_for_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.get_device_capability() < (8, 0):
+        pytest.skip("no TF32 below compute capability 8.0")
+    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
+        pytest.skip("NVIDIA_TF32_OVERRIDE=0 forbids it")
+    monkeypatch.setattr(precision, "set_math_mode", lambda _, device: set_math_mode("tf32", device))
+    try:
+        found = math_modes(SUBJECT)
+    finally:
+        set_math_mode("ieee", "cuda")
+    assert found.state == "unfit", f"{found.found} {found.figures}"
+    assert found.figures["ieee"] == "tf32"
 
 
 def test_the_noise_floor_has_three_lengths_in_order() -> None:

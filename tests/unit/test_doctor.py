@@ -173,6 +173,21 @@ def test_the_verdict_decides_the_exit_code_and_is_stored(  # noqa: PLR0913, PLR0
         assert where == f"stored in {tmp_path}/runs/{MACHINE}/{stored.name}.doctor.json"
 
 
+@pytest.mark.parametrize(("device", "told"), [("cpu", "some seconds"), ("cuda", "about a minute")])
+def test_how_long_it_takes_is_said_before(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    device: str,
+    told: str,
+) -> None:
+    ready = Ready(ENVIRONMENT, MACHINE, ())
+    monkeypatch.setenv("GCONVBENCH_LOCKS", str(tmp_path))
+    monkeypatch.setattr(doctor, "examine_fully", lambda *_: (ready, examination(FINE)))
+    doctor.examine(device, threads=1, results=tmp_path, json=False)
+    assert capsys.readouterr().err == f"gconvbench: examining {device}, {told}\n"
+
+
 @pytest.mark.parametrize(
     ("states", "verdict"),
     [

@@ -6,16 +6,18 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 from gconvbench.examining import examine
-from gconvbench.examining.card import card_clocks, card_setup, other_processes
+from gconvbench.examining.card import BUSY, card_clocks, card_setup, other_processes
 from gconvbench.examining.card_clock import event_against_host, idle_stream, timer_linearity
 from gconvbench.examining.cold import cold_is_cold
 from gconvbench.examining.subject import Subject
 from gconvbench.planning import make_method
 from gconvbench.protocol import Examine
+from gconvbench.timing.calibration import calibrate
 from tests.fakes import make_telemetry
-from tests.scripted_cuda import MIB, ScriptedDevice, install, install_card
+from tests.scripted_cuda import CYCLES_PER_S, MIB, ScriptedDevice, install, install_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +78,13 @@ FAULTS: tuple[tuple[Callable[[Subject], Check], dict[str, Any], str, str], ...] 
     (cold_is_cold, {"told_bytes": 0}, "advice", "is not told"),
     (cold_is_cold, {"cache_bytes": 256 * MIB, "told_bytes": 16 * MIB}, "unfit", "1 times as"),
     (cold_is_cold, {"cache_bytes": MIB, "told_bytes": 256 * MIB}, "unfit", "1 times as"),
+    (cold_is_cold, {"memory_bytes_per_s": 3.9e12}, "unfit", "1.01 times as long"),
+    (
+        cold_is_cold,
+        {"memory_bytes_per_s": 3.3e12, "jitter_s": 10e-6},
+        "unfit",
+        "the middle halves of the samples overlap",
+    ),
 )  # fmt: skip
 
 
@@ -92,6 +101,59 @@ def test_each_fault_of_the_clock_is_found_and_gets_advice(
     assert found.state == state, found.found
     assert said in found.found
     assert found.advice
+
+
+@pytest.mark.parametrize("jitter_s", [0.0, 0.5e-6])
+def test_a_memory_that_is_nearly_as_fast_as_the_cache_is_slower_all_the_same(
+    make: Callable[..., None], jitter_s: float
+) -> None:
+    make({"memory_bytes_per_s": 3.3e12, "jitter_s": jitter_s})
+    found = cold_is_cold(SUBJECT)
+    assert found.state == "fine", found.found
+    figures: Any = found.figures
+    assert 1.03 < figures["ratio"] < 1.1
+    assert figures["hot_upper_s"] < figures["cold_lower_s"]
+
+
+LATE_PAIR, CROOKED = "the time of such a pair", "fix the clock"
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "advice"),
+    [
+        ({"empty_s": 50e-6}, "advice", {LATE_PAIR}),
+        ({"event_offset_s": -40e-6}, "advice", {LATE_PAIR}),
+        ({"tick_s": 60e-6}, "unfit", {CROOKED}),
+        ({"tick_s": 60e-6, "empty_s": 300e-6}, "advice", {CROOKED, LATE_PAIR}),
+    ],
+)
+def test_what_is_wrong_with_a_timer_is_what_the_advice_is_about(
+    make: Callable[..., None], fault: dict[str, Any], state: str, advice: set[str]
+) -> None:
+    make(fault)
+    found = timer_linearity(SUBJECT)
+    assert found.state == state, found.found
+    assert {one for one in (LATE_PAIR, CROOKED) if one in found.advice} == advice, found.advice
+
+
+@pytest.mark.parametrize(("busy", "state"), [(60, "fine"), (75, "fine"), (76, "unfit")])
+def test_the_calibration_of_the_own_clock_is_not_taken_for_others(
+    make: Callable[..., None], busy: int, state: str
+) -> None:
+    """That is up to half of NVML's shortest period."""
+    make(UtilizationRates=SimpleNamespace(gpu=busy))
+    assert other_processes(SUBJECT).state == state
+
+
+def test_the_calibration_takes_as_much_of_the_card_as_its_threshold_reckons_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = ScriptedDevice()
+    install(monkeypatch, device)
+    calibrate(torch.device("cuda"))
+    assert sum(device.slept_s) * CYCLES_PER_S == pytest.approx(83e6, rel=0.01)
+    shortest_period_s = 1 / 6
+    assert 83e6 / 1e9 / shortest_period_s < BUSY < 1
 
 
 def test_a_clock_that_is_off_by_less_than_a_per_mille_is_fine(make: Callable[..., None]) -> None:

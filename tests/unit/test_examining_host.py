@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,14 +19,17 @@ from gconvbench.examining.noise import noise_of
 from gconvbench.examining.processor import boost, contention_of, governor, threads
 from gconvbench.examining.subject import Subject, duration, percent, state_of
 from gconvbench.examining.surroundings import environment_variables, torch_settings
+from gconvbench.labels import ALLOCATOR_GREW, HOST_BOUND, share_away
 from gconvbench.planning import make_method
 from gconvbench.protocol import Examine
 from gconvbench.timing import HostClock
 from tests.fakes import make_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from gconvbench.records import Check, Telemetry
 
 METHOD = make_method("cpu")
 SUBJECT = Subject("cpu", METHOD)
@@ -113,10 +117,27 @@ def test_who_takes_the_cores_is_noticed(change: dict[str, Any], state: str, said
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_each_thread_computes_for_a_tenth_of_a_second(count: int) -> None:
+def test_each_thread_computes_for_a_tenth_of_a_second(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """However long that takes it at the wall; of what each saw the verdict is made."""
+    judged: list[Sequence[Telemetry]] = []
+
+    def spy(seen: Sequence[Telemetry], *, online_cores: int) -> Check:
+        judged.append(seen)
+        return contention_of(seen, online_cores=online_cores)
+
+    monkeypatch.setattr(processor, "contention_of", spy)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
     found = processor.contention(Subject("cpu", make_method("cpu", threads=count)))
-    assert found.name == "contention"
-    assert found.figures["share_away"] is not None
+    (seen,) = judged
+    assert len(seen) == count
+    for one in seen:
+        assert one.wall_s >= 0.1
+        assert one.main_s is not None
+        assert one.main_s > 0.001
+    away = max(share_away(one, on_cpu=True, online_cores=os.cpu_count()) for one in seen)
+    assert found.figures["share_away"] == round(away, 4)
 
 
 def as_host(monkeypatch: pytest.MonkeyPatch, *, cores: int, quota: object) -> None:
@@ -248,11 +269,22 @@ def test_a_switch_that_was_turned_at_import_is_named(monkeypatch: pytest.MonkeyP
     assert "cudnn_benchmark is True" in found.found
 
 
-def noisy_clock(factors: list[float]) -> Any:
-    """A clock whose medians are a millisecond times these factors, in turn."""
+def noisy_clock(factors: list[float], *earned: tuple[str, ...]) -> Any:
+    """A clock whose medians are a millisecond times these factors, in turn.
+
+    Each launch earns the next of the labels, and is done with them when the clock begins anew.
+    """
 
     class Clock(HostClock):
         turn = itertools.cycle(factors)
+        begun = 0
+
+        def begin(self, launch: Callable[[], object], launch_s: float) -> int:
+            self.begun += 1
+            return super().begin(launch, launch_s)
+
+        def labels(self) -> tuple[str, ...]:
+            return earned[self.begun - 1] if earned else ()
 
         def chunk(self, launch: Callable[[], object], launches: int) -> list[float]:
             launch()
@@ -291,6 +323,26 @@ def test_the_noisiest_length_counts_and_half_of_the_pairs() -> None:
 
     assert noise([1.0] * 18 + [1.0, 1.2] * 9) == "unfit"
     assert noise([1.0, 1.2] * 4 + [1.0] * 10 + [1.0] * 18) == "fine"
+
+
+@pytest.mark.parametrize(("apart", "state"), [(0.0, "advice"), (0.03, "advice"), (0.12, "unfit")])
+def test_noise_of_samples_that_the_clock_labels_is_said_to_be_of_such(
+    apart: float, state: str
+) -> None:
+    times = itertools.count()
+    found = noise_of(
+        SUBJECT,
+        dict.fromkeys(("short", "medium", "long"), lambda: None),
+        noisy_clock([1.0, 1.0 + apart], (HOST_BOUND,), (), (ALLOCATOR_GREW, HOST_BOUND)),
+        lambda: None,
+        lambda: next(times) * 0.01,
+    )
+    assert found.state == state, found.found
+    assert found.found.endswith("; short is host_bound; long is allocator grew, host_bound")
+    assert "not the device's alone" in found.advice
+    assert ("--rounds" in found.advice) == (apart > 0)
+    assert found.figures["short_labels"] == "host_bound"
+    assert "medium_labels" not in found.figures
 
 
 @pytest.mark.parametrize(("later_s", "state"), [(10.9e-6, "fine"), (15e-6, "advice")])
