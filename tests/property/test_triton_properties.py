@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SMALL = st.integers(1, 3)
 PAIRS = st.tuples(SMALL, SMALL)
+SHARE_THAT_TELLS = 0.6
+"""Of geometries with some result that must be exact, at the least."""
 CHANNELS = st.sampled_from((1, 2, 3, 4, 5, 8, 16, 17))
 
 
@@ -46,8 +48,17 @@ def interpreted() -> Iterator[Interpreter]:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-@settings(deadline=None, derandomize=True, database=None, max_examples=25)
-@given(geometries(), st.integers(0, 9))
-def test_integers_come_out_exactly(interpreted: Interpreter, case: Case, turn: int) -> None:
-    exact = interpreted.ask(case_id(case), turn=turn, what="integers")["exact"]
-    assert all(words == "equal" or words.startswith(("not checked", "only")) for words in exact)
+def test_integers_come_out_exactly(interpreted: Interpreter) -> None:
+    """In every geometry that they say anything of, and that is most of them."""
+    seen: list[list[str]] = []
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=25)
+    @given(geometries(), st.integers(0, 9))
+    def holds(case: Case, turn: int) -> None:
+        exact = interpreted.ask(case_id(case), turn=turn, what="integers")["exact"]
+        assert all(words == "equal" or words.startswith(("not checked", "only")) for words in exact)
+        seen.append(exact)
+
+    holds()
+    assert len(seen) >= 25
+    assert sum("equal" in exact for exact in seen) >= SHARE_THAT_TELLS * len(seen)
