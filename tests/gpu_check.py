@@ -52,9 +52,9 @@ class Step(NamedTuple):
 
 _RUN = (*_GCONVBENCH, "run", "--device", "cuda", "--sweep")
 STEPS = (
-    Step("doctor", (*_GCONVBENCH, "doctor", "--device", "cuda"), 65),
+    Step("doctor", (*_GCONVBENCH, "doctor", "--device", "cuda"), 80),
     Step("gpu tests alone", (*_PYTEST, "-m", "gpu and alone"), 60),
-    Step("gpu tests", (*_PYTEST, "-m", "gpu and not alone"), 130, _SHARDS),
+    Step("gpu tests", (*_PYTEST, "-m", "gpu and not alone"), 120, _SHARDS),
     Step("roofline", (*_GCONVBENCH, "roofline", "--device", "cuda"), 30),
     Step("forum", (*_RUN, "forum", "--budget", "90s"), 115),
     Step(
@@ -64,9 +64,9 @@ STEPS = (
     ),
     Step(
         "groups",
-        (*_RUN, "groups", "--budget", "65s", "--cache", "cold,hot",
+        (*_RUN, "groups", "--budget", "60s", "--cache", "cold,hot",
          "--implementation", "native,split_concat"),
-        90,
+        85,
     ),
 )  # fmt: skip
 """Four views in `forum`, two elsewhere. Own kernels are tried by the tests alone: to compile them
