@@ -22,7 +22,10 @@ from gconvbench.environment.cuda import (
 from gconvbench.environment.reading import Reader, UnreadableError
 from gconvbench.environment.software import SOFTWARE, settings
 from gconvbench.environment.variables import VARIABLES
-from gconvbench.records import Environment
+from gconvbench.records import UNSET, Environment
+
+_LATER = frozenset({"CUDA_DEVICE_MAX_CONNECTIONS", "TRITON_INTERPRET"})
+"""Since schema 4."""
 
 __all__ = ["device_telemetry", "last_cache_bytes", "machine_slug", "read_environment"]
 
@@ -53,8 +56,16 @@ def last_cache_bytes(device: str) -> int | None:
 
 
 def machine_slug(environment: Environment) -> str:
-    """A folder name: the device's name and a short hash of the identity, never a host name."""
+    """A folder name: the device's name and a short hash of the identity, never a host name.
+
+    Fields that came later count where they are set: a machine known before keeps its name.
+    """
     device_name = str(environment.identity["device_name"] or "unknown")
     name = re.sub(r"[^a-z0-9]+", "-", device_name.lower()).strip("-")
-    text = json.dumps(environment.identity, sort_keys=True)
+    known = {
+        field: value
+        for field, value in environment.identity.items()
+        if field not in _LATER or value != UNSET
+    }
+    text = json.dumps(known, sort_keys=True)
     return f"{name[:40] or 'unknown'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -30,6 +30,7 @@ _ALLOCATOR = (
 _ALLOWED = {
     "ATEN_CPU_CAPABILITY": "default|avx2|avx512|avx512_vnni|amx|vsx|zvector|sve(128|256)?",
     "CUBLAS_WORKSPACE_CONFIG": r"(:\d{1,5}:\d{1,2}){1,2}",
+    "CUDA_DEVICE_MAX_CONNECTIONS": _THREADS,
     "CUDA_LAUNCH_BLOCKING": _SWITCH,
     "CUDA_MODULE_LOADING": "LAZY|EAGER|DEFAULT",
     "DNNL_DEFAULT_FPMATH_MODE": _FPMATH,
@@ -54,6 +55,7 @@ _ALLOWED = {
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": _SWITCH,
     "TORCH_COMPILE_DISABLE": _SWITCH,
     "TORCH_CUDNN_V8_API_DISABLED": _SWITCH,
+    "TRITON_INTERPRET": _SWITCH,
 }
 """What the value of each may look like: known words and short numbers, in which no path and no
 token has room. Any other value is withheld."""

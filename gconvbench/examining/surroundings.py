@@ -35,6 +35,7 @@ _CHANGING = {
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "products may run in TF32 where none is asked for",
     "TORCH_COMPILE_DISABLE": "nothing is compiled",
     "TORCH_CUDNN_V8_API_DISABLED": "cuDNN's algorithms are chosen in the older way",
+    "TRITON_INTERPRET": "Triton's kernels are interpreted, not run",
 }
 """These decide what is computed, or by what. They are part of a run's identity, so that nothing is
 confused; but who forgot them measures something else than they think."""

@@ -6,6 +6,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
@@ -177,3 +178,14 @@ def test_telemetry_has_units(nvml: SimpleNamespace) -> None:
         "clock_event_reasons": 1,
         "compute_processes": 2,
     }
+
+
+def test_what_is_asked_since_later_leaves_a_machine_its_name_until_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, nvml: SimpleNamespace
+) -> None:
+    environment = read_environment("cuda", threads=1)
+    before = {k: v for k, v in environment.identity.items() if k != "TRITON_INTERPRET"}
+    known = msgspec.structs.replace(environment, identity=before)
+    assert machine_slug(environment) == machine_slug(known)
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert machine_slug(read_environment("cuda", threads=1)) != machine_slug(known)
