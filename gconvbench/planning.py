@@ -93,7 +93,7 @@ def make_method(  # noqa: PLR0913 (one argument per choice)
             is no share, or cores that are not there or too few.
     """
     kind = device.partition(":")[0]
-    modes = _cache_modes(cache or _VIEWS[kind], kind)
+    modes = _cache_modes(_VIEWS[kind] if cache is None else cache, kind)
     _refuse_cores(cores, threads)
     share = _TARGETS[kind] if target is None else target
     if not isinstance(share, int | float) or not 0 < share < 1:
@@ -150,7 +150,7 @@ def _cache_modes(text: str, kind: str) -> tuple[CacheMode, ...]:
         if name not in known:
             raise UsageError(refused_name("cache mode", name, CACHE_MODES))
         if kind == "cpu" and name != "hot":
-            message = f"cache mode {name!r} needs a CUDA device; on the CPU times are hot"
+            message = f"cache mode {name!r} needs a CUDA device; on the CPU times are hot, always"
             raise UsageError(message)
     return tuple(known[name] for name in names)
 

@@ -16,7 +16,7 @@ from gconvbench.planning import default_device, make_method, refuse_device
 from gconvbench.records import RooflineDocument
 from gconvbench.report.ceilings import print_ceilings
 from gconvbench.report.console import make_console
-from gconvbench.runner import WorkerProcess, device_lock, name_at
+from gconvbench.runner import WorkerProcess, device_lock, examination_of, name_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,7 @@ def start(
     seconds = budget_s or _BUDGET_S[name.partition(":")[0]]
     print(f"gconvbench: measuring for about {seconds:g} s", file=sys.stderr)
     with device_lock(name), WorkerProcess(name, make_method(name, threads=threads)) as worker:
+        examination = examination_of("quick", worker.examine("quick"))
         ceilings = worker.measure_ceilings(budget_s=seconds)
         ready = worker.ready
     document = RooflineDocument(
@@ -48,6 +49,8 @@ def start(
         machine=ready.machine,
         environment=ready.environment,
         ceilings=ceilings,
+        examination=examination,
+        budget_s=seconds,
     )
     path = store_document(results, document)
     with tolerate_closed_pipe():

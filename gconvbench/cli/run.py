@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
 from gconvbench.cases import case_id
@@ -32,7 +34,6 @@ from gconvbench.store import Run, RunWriter, earlier_runs, find_run, load_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
     from types import FrameType
 
     from gconvbench.cli.selection import Selection
@@ -192,16 +193,23 @@ def _carry_out(
             observer = _JsonObserver(display) if json else display
             footer = execute(stored, writer, observer, worker=worker, timeout_s=timeout_s)
     except KeyboardInterrupt:
-        _note(f"interrupted; gconvbench run --resume {writer.path.stem} goes on")
+        _note(f"interrupted; {_resuming(writer.path)} goes on")
         raise
     except NotMeasuredError:
-        _note(f"stopped; gconvbench run --resume {writer.path.stem} goes on")
+        _note(f"stopped; {_resuming(writer.path)} goes on")
         raise
     if json:
         _print_line(footer)
     else:
         _show(load_run(writer.path))
     return run_exit_code(footer.counts)
+
+
+def _resuming(path: Path) -> str:
+    """The command that finishes a run."""
+    results = path.parents[2]
+    where = [] if results == Path("results") else ["--results", str(results)]
+    return shlex.join(["gconvbench", "run", "--resume", path.stem, *where])
 
 
 def _show(stored: Run) -> None:

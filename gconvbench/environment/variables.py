@@ -55,7 +55,7 @@ _ALLOWED = {
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": _SWITCH,
     "TORCH_COMPILE_DISABLE": _SWITCH,
     "TORCH_CUDNN_V8_API_DISABLED": _SWITCH,
-    "TRITON_INTERPRET": _SWITCH,
+    "TRITON_INTERPRET": "[01]|true|false|yes|no|on|off|y|n",
 }
 """What the value of each may look like: known words and short numbers, in which no path and no
 token has room. Any other value is withheld."""

@@ -129,6 +129,10 @@ def boost(subject: Subject) -> Check:  # noqa: ARG001
     facts = reader.read((_BOOST, *(field for field in HOST_SOFT if field.name == "smt")))
     if all(value is None for value in facts.values()):
         return finding(name, "skipped", f"not told: {reader.unknown['boost']}")
+    if facts["boost"] is None:
+        return finding(
+            name, "skipped", f"boost is not told here; SMT {_word(facts['smt'])}", **facts
+        )
     return finding(
         name,
         "advice" if facts["boost"] else "fine",

@@ -20,6 +20,10 @@ __all__ = ["environment_variables", "torch_settings"]
 
 _FALSIFYING = {
     ("CUDA_LAUNCH_BLOCKING", "1"): "each launch waits for the device, so that none is ever hidden",
+    **{
+        ("TRITON_INTERPRET", value): "times of Triton's kernels are those of their interpreter"
+        for value in ("1", "true", "yes", "on", "y")
+    },
 }
 """With these a time is not what it is called (CUDA C++ Programming Guide, "CUDA Environment
 Variables")."""
@@ -35,12 +39,13 @@ _CHANGING = {
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "products may run in TF32 where none is asked for",
     "TORCH_COMPILE_DISABLE": "nothing is compiled",
     "TORCH_CUDNN_V8_API_DISABLED": "cuDNN's algorithms are chosen in the older way",
-    "TRITON_INTERPRET": "Triton's kernels are interpreted, not run",
 }
 """These decide what is computed, or by what. They are part of a run's identity, so that nothing is
 confused; but who forgot them measures something else than they think."""
 _AS_IF_UNSET = {"0", "all", "default", "strict"}
 """What these say where they are off, in the words of those that have such."""
+_NEVER_OFF = {"ATEN_CPU_CAPABILITY", "NVIDIA_TF32_OVERRIDE"}
+"""`default` is the least of the processor's capabilities, and 0 turns TF32 off for all."""
 _SLOWING = ("asan", "tsan")
 """Preloaded sanitizers: every access to memory is checked."""
 _ON_THE_CARD = ("CUBLAS_", "CUDA_", "NVIDIA_", "TORCH_ALLOW_TF32_", "TORCH_CUDNN_")
@@ -84,17 +89,17 @@ def environment_variables(subject: Subject) -> Check:
 
 
 def _is_changing(variable: str, value: Scalar) -> bool:
-    """TF32's override decides when it is off, too."""
+    """Some decide whatever they say."""
     if value is None:
         return False
-    return variable == "NVIDIA_TF32_OVERRIDE" or str(value).lower() not in _AS_IF_UNSET
+    return variable in _NEVER_OFF or str(value).lower() not in _AS_IF_UNSET
 
 
 def _falsifying(is_set: Mapping[str, Scalar]) -> dict[str, str]:
     found = {
         variable: why
         for (variable, value), why in _FALSIFYING.items()
-        if is_set.get(variable) == value
+        if str(is_set.get(variable)).lower() == value
     }
     preloaded = str(is_set.get("preloaded", ""))
     if any(f"lib{one}" in preloaded for one in _SLOWING):

@@ -176,9 +176,17 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class RooflineDocument(_Document, frozen=True, kw_only=True, tag="roofline"):
-    """What `gconvbench roofline` stores."""
+    """What `gconvbench roofline` stores.
+
+    Attributes:
+        ceilings: what was measured.
+        examination: of the instrument before; None where there was none.
+        budget_s: about how long the search was allowed to take.
+    """
 
     ceilings: Ceilings
+    examination: Examination | None = None
+    budget_s: float | None = None
 
 
 class DoctorDocument(_Document, frozen=True, kw_only=True, tag="doctor"):

@@ -47,12 +47,22 @@ def print_ceilings(document: RooflineDocument, console: Console) -> None:
         console.print(line)
     console.print()
     print_lines(_peak_lines(found), console)
-    for line in _label_notes(found):
+    for line in (*_label_notes(found), *_condition_notes(document)):
         console.print(line)
     console.print(
         "[dim]The highest medians seen, no datasheet's. Beyond the ridge the peak bounds a case, "
         "before it the bandwidth. Runs that begin now carry these.[/dim]"
     )
+
+
+def _condition_notes(document: RooflineDocument) -> list[str]:
+    """How long the search was, and why its instrument was not fit."""
+    lines = [] if document.budget_s is None else [f"searched for about {document.budget_s:g} s"]
+    unfit = document.examination.unfit if document.examination else ()
+    for check in unfit:
+        told = f"the instrument was not fit: {check.name.replace('_', ' ')}: {check.found}"
+        lines += textwrap.wrap(f"{told}; the ceilings may be too low", _WIDTH)
+    return lines
 
 
 def _launch_lines(found: Ceilings) -> list[str]:

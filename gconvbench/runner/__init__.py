@@ -2,7 +2,7 @@
 
 from gconvbench.runner.apart import results_folder, run_apart
 from gconvbench.runner.begin import begin_run, make_header, name_at, unsupported_records
-from gconvbench.runner.doctor import examine_fully
+from gconvbench.runner.doctor import examination_of, examine_fully
 from gconvbench.runner.estimate import Duration, estimate_duration
 from gconvbench.runner.execute import Observer, execute
 from gconvbench.runner.lock import device_lock
@@ -19,6 +19,7 @@ __all__ = [
     "begin_run",
     "device_lock",
     "estimate_duration",
+    "examination_of",
     "examine_fully",
     "execute",
     "jobs_of",

@@ -190,7 +190,7 @@ def test_a_governor_that_follows_the_load_is_named(
         ("intel_pstate/no_turbo", "1", "fine", "boost off"),
         ("cpufreq/boost", "1", "advice", "boost on"),
         ("cpufreq/boost", "0", "fine", "boost off"),
-        ("cpufreq/other", "0", "fine", "boost not known, SMT on"),
+        ("cpufreq/other", "0", "skipped", "boost is not told here; SMT on"),
     ],
 )
 def test_boost_is_told_where_linux_tells(  # noqa: PLR0913, PLR0917
@@ -238,6 +238,10 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ONEDNN_MAX_CPU_ISA", "AVX2", "advice", "advice"),
         ("ONEDNN_DEFAULT_FPMATH_MODE", "bf16", "advice", "advice"),
         ("TORCH_COMPILE_DISABLE", "1", "advice", "advice"),
+        ("ATEN_CPU_CAPABILITY", "default", "advice", "advice"),
+        ("TRITON_INTERPRET", "1", "unfit", "unfit"),
+        ("TRITON_INTERPRET", "True", "unfit", "unfit"),
+        ("TRITON_INTERPRET", "0", "fine", "fine"),
         ("LD_PRELOAD", "/usr/lib/libasan.so.8", "unfit", "unfit"),
         ("LD_PRELOAD", "/usr/lib/libjemalloc.so.2", "fine", "fine"),
     ],

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from gconvbench.records import Ceilings, Environment, RooflineDocument
+from gconvbench.records import Ceilings, Check, Environment, Examination, RooflineDocument
 from gconvbench.report.ceilings import print_ceilings
 from gconvbench.report.console import make_console
 
 LONGEST = ("allocator grew", "host_bound")
 
 
-def lines_of(**changes: Any) -> list[str]:
+def lines_of(*checks: Check, budget_s: float | None = None, **changes: Any) -> list[str]:
     """Round figures, made up."""
+    examination = Examination(created="2025-01-01", scope="quick", checks=checks)
     ceilings = Ceilings(
         created="2025-01-01", bytes_per_s=1.0e12,
         flops_per_s={"float16": 512.5e12, "float32:tf32": 128.5e12},
@@ -25,6 +26,7 @@ def lines_of(**changes: Any) -> list[str]:
     document = RooflineDocument(
         name="20250101T000000Z-abc", created="2025-01-01", device="cuda", machine="card",
         environment=Environment(identity={}, under_test={}, soft={}), ceilings=ceilings,
+        examination=examination, budget_s=budget_s,
     )  # fmt: skip
     text = io.StringIO()
     print_ceilings(document, make_console(text))
@@ -54,3 +56,11 @@ def test_each_label_stands_below_its_rate_and_is_explained_once() -> None:
     assert text.count("host_bound: the device waited for the host") == 1
     assert text.count("allocator grew: memory was taken from the device") == 1
     assert "What is so marked was measured too slow: measure again." in text
+
+
+def test_conditions_that_make_ceilings_too_low_are_said() -> None:
+    busy = Check(name="contention", state="unfit", found="no core for 56 % of the time")
+    text = " ".join(lines_of(busy, budget_s=0.5))
+    assert "searched for about 0.5 s" in text
+    assert "the instrument was not fit: contention: no core for 56 % of the time" in text
+    assert "not fit" not in " ".join(lines_of(budget_s=20.0))
