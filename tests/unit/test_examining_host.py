@@ -180,7 +180,7 @@ def test_a_governor_that_follows_the_load_is_named(
     monkeypatch.setattr(processor, "HOST_SOFT", (Field("governor", "scripted", lambda: value),))
     found = governor(SUBJECT)
     assert found.state == state
-    assert (value or "not told") in found.found
+    assert (value or "not told here") in found.found
 
 
 @pytest.mark.parametrize(
