@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
@@ -22,16 +19,12 @@ from gconvbench.device import (
     synchronizer,
     why_device_lacks,
     why_memory_lacks,
-    why_switches_lack,
-    why_unavailable,
 )
 from gconvbench.dispatch import backends_of, cuda_kernels, dispatch_of
-from gconvbench.environment import machine_slug, read_environment
 from gconvbench.failure import one_line, outcome_of
 from gconvbench.implementations import (
     BUILT_IN_SOURCE,
     Table,
-    load_table,
     why_not_its_operation,
     why_unsupported,
 )
@@ -40,27 +33,24 @@ from gconvbench.operands import normal_operands
 from gconvbench.protocol import (
     Anchored,
     AskSupport,
-    Description,
     Measure,
     MeasureAnchors,
-    Ready,
-    Refused,
     SeeKernels,
-    SetUp,
     Support,
 )
+from gconvbench.questions import answer_of
 from gconvbench.records import Dispatch, Job, KernelLine, Memory, Method, Outcome, Record, Timing
 from gconvbench.switches import setting_text
 from gconvbench.telemetry import Watch
 from gconvbench.views import Views, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from gconvbench.cases import Case
     from gconvbench.implementations import Implementation, Launch
 
-__all__ = ["Engine", "start_engine"]
+__all__ = ["Engine"]
 
 _READ = {
     "fprop": ("x", "weight", "bias"),
@@ -69,8 +59,6 @@ _READ = {
     "training": ("x", "weight", "bias", "grad_output"),
 }
 """The operands that a launch of a direction reads."""
-_INSTALLED = {"site-packages", "dist-packages"}
-"""What lies below is an environment's, even in a checkout."""
 
 
 class Engine:
@@ -176,7 +164,7 @@ class Engine:
     def _why_other_modes(self, job: Job) -> str | None:
         """The reason where this process was not set up as the job asks for; it cannot be later."""
         implementation = self._table.implementations.get(job.implementation)
-        modes = _answer(implementation, "modes", {}) if implementation else {}
+        modes = answer_of(implementation, "modes", {}) if implementation else {}
         missing = {name: on for name, on in modes.items() if self._switches.get(name) != on}
         if not missing:
             return None
@@ -258,11 +246,11 @@ class Engine:
     def _dispatch_of(self, implementation: Implementation, case: Case, launch: Launch) -> Dispatch:
         """Whatever can be seen without leaving a trace."""
         dispatch = dispatch_of(launch, self._synchronize)
-        compiled = _answer(implementation, "is_compiled", False)  # noqa: FBT003
+        compiled = answer_of(implementation, "is_compiled", False)  # noqa: FBT003
         return msgspec.structs.replace(
             dispatch,
             backends=() if compiled else backends_of(launch, self._synchronize),
-            choices=tuple(_answer(implementation, "choices", lambda _: ())(case)),
+            choices=tuple(answer_of(implementation, "choices", lambda _: ())(case)),
         )
 
     def _why_no_proof(self, case: Case) -> str | None:
@@ -290,14 +278,6 @@ def _time_of() -> Iterator[list[float]]:
     taken.append(time.perf_counter() - start)
 
 
-def _answer(implementation: Implementation, question: str, default: Any) -> Any:  # noqa: ANN401
-    """What it says of itself. One of an earlier version does not know every question.
-
-    A gate's baseline may have such ones: the engine is always the newer one.
-    """
-    return getattr(implementation, question, default)
-
-
 def _work(implementation: Implementation, proof: Proof, launch: Launch) -> Work:
     """A launch to be timed, and how to make more of it."""
     operands = proof.operands
@@ -306,67 +286,5 @@ def _work(implementation: Implementation, proof: Proof, launch: Launch) -> Work:
         launch=launch,
         again=lambda: implementation.launch(proof.case, operands.copy()),
         operand_bytes=sum(one.numel() * one.element_size() for one in read if one is not None),
-        why_not_captured=_answer(implementation, "why_not_captured", None),
+        why_not_captured=answer_of(implementation, "why_not_captured", None),
     )
-
-
-def _descriptions(table: Table, code: str) -> tuple[Description, ...]:
-    usable = [
-        Description(
-            name,
-            found.idea,
-            found.operations,
-            table.sources[name],
-            on_request=found.on_request,
-            modes=dict(_answer(found, "modes", {})),
-            is_under_test=_lies_in(code, found),
-            module=type(found).__module__,
-        )
-        for name, found in table.implementations.items()
-    ]
-    broken = [
-        Description(name, "", (), table.sources[name], problem)
-        for name, problem in table.problems.items()
-    ]
-    return tuple(usable + broken)
-
-
-def _lies_in(code: str, implementation: Implementation) -> bool:
-    """Whether the module of its class is the checkout's own, not of an environment in it."""
-    module = sys.modules.get(type(implementation).__module__)
-    file = getattr(module, "__file__", None)
-    if not code or not file:
-        return False
-    top = Path(code).resolve()
-    paths = [Path(str(file)).absolute(), Path(str(file)).resolve()]  # a link may lead out of it
-    inside = [path.relative_to(top) for path in paths if path.is_relative_to(top)]
-    return bool(inside) and not any(_INSTALLED & set(path.parts) for path in inside)
-
-
-def start_engine(
-    request: SetUp,
-    *,
-    announce: Callable[[str], object],
-    passes: tuple[type[BaseException], ...] = (),
-) -> tuple[Engine | None, Ready | Refused]:
-    """An engine in this process, and the reply to the request; none where it is refused.
-
-    Args:
-        request: which device, and how to measure.
-        announce: is told what is about to be loaded, for the case that it ends the process.
-        passes: as of `Engine`.
-    """
-    reset_settings(request.method.threads)
-    if reason := why_switches_lack(request.switches) or why_unavailable(request.device):
-        return None, Refused(reason)
-    set_switches(request.switches)
-    if request.device != "cpu":
-        torch.cuda.set_device(torch.device(request.device).index or 0)
-    environment = read_environment(request.device, threads=request.method.threads)
-    if request.method.cores:  # after the machine was read, which has all of its cores
-        os.sched_setaffinity(0, request.method.cores)
-    table = load_table(announce=announce)
-    announce("all implementations were loaded")
-    engine = Engine(request.device, request.method, table, switches=request.switches, passes=passes)
-    described = _descriptions(table, request.code)
-    return engine, Ready(environment, machine_slug(environment), described)

@@ -10,13 +10,13 @@ import torch
 
 from gconvbench.cases import case_id
 from gconvbench.device import reset_settings, why_unavailable
-from gconvbench.engine import start_engine
 from gconvbench.errors import UsageError
 from gconvbench.explaining import Explainer
 from gconvbench.protocol import AskSupport, ExplainLayer, Measure, Ready, SetUp
 from gconvbench.records import MEASURED_OUTCOMES
 from gconvbench.runner import jobs_of, make_header, round_order, unsupported_records
 from gconvbench.settings import preserved_settings
+from gconvbench.start import start_engine
 from gconvbench.store import Run
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gconvbench.ceilings import measure_ceilings
-from gconvbench.engine import Engine, start_engine
 from gconvbench.examining import examine
 from gconvbench.explaining import Explainer
 from gconvbench.protocol import (
@@ -37,9 +36,12 @@ from gconvbench.protocol import (
     SeeKernels,
     SetUp,
 )
+from gconvbench.start import start_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from gconvbench.engine import Engine
 
 
 __all__ = ["main"]

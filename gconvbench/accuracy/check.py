@@ -24,6 +24,7 @@ from gconvbench.accuracy.stale import stale_results
 from gconvbench.accuracy.steadiness import digest, poisoned_memory, repeat, same_bits
 from gconvbench.cases import case_id
 from gconvbench.implementations import result_names
+from gconvbench.questions import answer_of
 from gconvbench.records import Accuracy
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def _layouts(
 ) -> tuple[dict[str, str], list[str]]:
     if not thorough:
         return {}, []
-    if getattr(implementation, "is_compiled", False):  # one of an earlier version may not say
+    if answer_of(implementation, "is_compiled", False):  # noqa: FBT003
         return {"all": _TOO_COSTLY}, []
     layouts = check_layouts(implementation, proof)
     wrong = [f"on {k} operands {v}" for k, v in layouts.items() if v.startswith("wrong")]

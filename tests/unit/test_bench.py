@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import gconvbench
-from gconvbench import arguments, engine
+from gconvbench import arguments, start
 from gconvbench.cases import Case, case_id
 from gconvbench.errors import InstrumentError, UsageError
 from gconvbench.implementations import BUILT_IN, BUILT_IN_SOURCE, Implementation, Table
@@ -56,7 +56,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def installed(act: Callable[[], object] = bool) -> None:
         ways = [BUILT_IN[0], BUILT_IN[3], Scripted(act)]
         table = Table({w.name: w for w in ways}, {w.name: BUILT_IN_SOURCE for w in ways})
-        monkeypatch.setattr(engine, "load_table", lambda announce: table)
+        monkeypatch.setattr(start, "load_table", lambda announce: table)
 
     installed()
     return installed

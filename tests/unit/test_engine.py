@@ -13,11 +13,12 @@ import torch
 
 from gconvbench import device as device_module
 from gconvbench.cases import DIRECTIONS, Case, case_id
-from gconvbench.engine import Engine, _descriptions
+from gconvbench.engine import Engine
 from gconvbench.implementations import Implementation, Table, load_table, result_names
 from gconvbench.implementations.native import Native
 from gconvbench.protocol import AskSupport, Measure
 from gconvbench.records import Job, Method, dispatch_text
+from gconvbench.start import descriptions
 from tests.faults import GroupsSwapped
 
 if TYPE_CHECKING:
@@ -518,7 +519,7 @@ class Earlier(Native):
 def test_one_of_an_earlier_version_is_measured_by_a_later_engine() -> None:
     record = make_engine(Earlier()).measure(Measure(job("earlier"), 1))
     assert record.outcome == "measured", record.detail
-    assert _descriptions(Table({"earlier": Earlier()}, {"earlier": "older"}), "")[0].modes == {}
+    assert descriptions(Table({"earlier": Earlier()}, {"earlier": "older"}), "")[0].modes == {}
 
 
 class Choosing(Native):

@@ -19,7 +19,7 @@ from gconvbench.device import (
     why_device_lacks,
     why_switches_lack,
 )
-from gconvbench.engine import Engine, start_engine
+from gconvbench.engine import Engine
 from gconvbench.implementations import BUILT_IN, Implementation, load_table
 from gconvbench.implementations.in_mode import InMode
 from gconvbench.implementations.native import Native
@@ -31,6 +31,7 @@ from gconvbench.runner.estimate import estimate_duration
 from gconvbench.runner.order import by_modes
 from gconvbench.runner.schedule import WithinBudget
 from gconvbench.runner.workers import why_other_environment
+from gconvbench.start import start_engine
 from gconvbench.store import RunWriter, load_run
 from gconvbench.switches import SWITCHES, parse_switch, setting_text, why_no_settings
 from tests.fakes import MACHINE, SMALL, make_header, make_plan, make_record, make_telemetry
