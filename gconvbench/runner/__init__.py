@@ -2,12 +2,13 @@
 
 from gconvbench.runner.apart import results_folder, run_apart
 from gconvbench.runner.begin import begin_run, make_header, name_at, unsupported_records
+from gconvbench.runner.connection import WorkerLostError
 from gconvbench.runner.doctor import examination_of, examine_fully
 from gconvbench.runner.estimate import Duration, estimate_duration
 from gconvbench.runner.execute import Observer, execute
 from gconvbench.runner.lock import device_lock
 from gconvbench.runner.order import jobs_of, round_order
-from gconvbench.runner.process import WorkerLostError, WorkerProcess
+from gconvbench.runner.process import WorkerProcess
 from gconvbench.runner.schedule import FEWEST_ROUNDS, open_jobs, spent_s
 
 __all__ = [

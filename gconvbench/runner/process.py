@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import select
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
-
-import msgspec
 
 import gconvbench
 from gconvbench.errors import NotMeasuredError, UsageError
@@ -41,6 +34,7 @@ from gconvbench.protocol import (
     Support,
 )
 from gconvbench.runner.checkout import top_if_any
+from gconvbench.runner.connection import Connection, WorkerLostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,39 +52,19 @@ if TYPE_CHECKING:
     )
     from gconvbench.runner.side import Side
 
-__all__ = ["KEPT_MEMORY", "WorkerLostError", "WorkerProcess"]
+__all__ = ["KEPT_MEMORY", "WorkerProcess"]
 
 _START_TIMEOUT_S = 300.0
 """Importing torch from a cold disk takes tens of seconds."""
 _QUESTION_TIMEOUT_S = 300.0
 _EXPLAIN_TIMEOUT_S = 1200.0
 """Many channels, each poisoned in turn, on a slow processor."""
-_GOODBYE_TIMEOUT_S = 5.0
-_LOOK_S = 1.0
-"""How often to see whether a silent worker still lives."""
-_READ_BYTES = 1 << 16
 _MISSING = re.compile(r"No module named '([\w.]+)'")
 _WANTED = {"torch": "torch>=2.6", "msgspec": "msgspec>=0.19", "numpy": "numpy>=1.26"}
 """What a worker needs of its interpreter, as `pyproject.toml` asks for it."""
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
 """glibc (mallopt(3)) then never maps a block apart, nor hands freed memory back by itself. Freed
 results stay with the process; by default each launch faults the pages of its output in anew."""
-
-
-class WorkerLostError(Exception):
-    """The worker died or hung in the middle of a request.
-
-    Attributes:
-        outcome: what to record of the job in hand.
-    """
-
-    outcome: Literal["crashed", "timed_out"] = "crashed"
-
-
-class WorkerHungError(WorkerLostError):
-    """The worker took too long."""
-
-    outcome = "timed_out"
 
 
 class WorkerProcess:
@@ -117,24 +91,16 @@ class WorkerProcess:
         side: Side | None = None,
         modes: Mapping[str, bool | str] | None = None,
     ) -> None:
-        self._decoder: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
-        self._unread = b""
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         self._side = side
         self._switches = {**(side.switches if side else {}), **(modes or {})}
         self._device = device
         try:
-            self._process = subprocess.Popen(  # noqa: S603 (our worker, by a chosen interpreter)
+            self._connection = Connection(
                 side.command if side else [sys.executable, "-m", "gconvbench.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
                 cwd=side.code if side else None,
                 env=_environment(method.threads, side),
-                start_new_session=True,
             )
         except OSError as error:
-            self._stderr.close()
             if side is None:
                 raise
             message = f"interpreter {side.python!r} cannot be started: {error.strerror}"
@@ -155,7 +121,7 @@ class WorkerProcess:
         Raises:
             WorkerLostError: the worker died, or took longer than `timeout_s`.
         """
-        reply = self._ask(Measure(job, number), timeout_s)
+        reply = self._connection.ask(Measure(job, number), timeout_s)
         record = reply.record if isinstance(reply, Measured) else None
         if record is None or (record.job, record.round) != (job, number):
             message = "gave an answer to something else"
@@ -168,7 +134,7 @@ class WorkerProcess:
         Raises:
             WorkerLostError: it died of that, or took too long.
         """
-        reply = self._ask(SeeKernels(job, number), _QUESTION_TIMEOUT_S)
+        reply = self._connection.ask(SeeKernels(job, number), _QUESTION_TIMEOUT_S)
         assert isinstance(reply, KernelsSeen)  # noqa: S101
         return reply.line
 
@@ -188,11 +154,8 @@ class WorkerProcess:
         Raises:
             NotMeasuredError: the worker died of the question.
         """
-        try:
-            reply = self._ask(AskSupport(jobs, modes_apart), _QUESTION_TIMEOUT_S)
-        except WorkerLostError as error:
-            message = f"the worker {error} when asked what it supports; {self._last_words()}"
-            raise NotMeasuredError(message) from None
+        question = AskSupport(jobs, modes_apart)
+        reply = self._answer(question, _QUESTION_TIMEOUT_S, "when asked what it supports")
         assert isinstance(reply, Support)  # noqa: S101
         return reply.reasons
 
@@ -202,11 +165,7 @@ class WorkerProcess:
         Raises:
             NotMeasuredError: the worker died of the question, or took too long.
         """
-        try:
-            reply = self._ask(Examine(scope), _QUESTION_TIMEOUT_S)
-        except WorkerLostError as error:
-            message = f"the worker {error} while it was examined; {self._last_words()}"
-            raise NotMeasuredError(message) from None
+        reply = self._answer(Examine(scope), _QUESTION_TIMEOUT_S, "while it was examined")
         assert isinstance(reply, Examined)  # noqa: S101
         return reply.checks
 
@@ -233,11 +192,7 @@ class WorkerProcess:
         return reply.file
 
     def _explained(self, request: ExplainLayer | ExplainFile) -> Reply:
-        try:
-            reply = self._ask(request, _EXPLAIN_TIMEOUT_S)
-        except WorkerLostError as error:
-            message = f"the worker {error} while explaining; {self._last_words()}"
-            raise NotMeasuredError(message) from None
+        reply = self._answer(request, _EXPLAIN_TIMEOUT_S, "while explaining")
         if isinstance(reply, Refused):
             raise (NotMeasuredError if reply.was_tried else UsageError)(reply.reason)
         return reply
@@ -248,7 +203,7 @@ class WorkerProcess:
         Raises:
             WorkerLostError: the worker died of it, or took too long.
         """
-        reply = self._ask(MeasureAnchors(samples), _QUESTION_TIMEOUT_S)
+        reply = self._connection.ask(MeasureAnchors(samples), _QUESTION_TIMEOUT_S)
         assert isinstance(reply, Anchored)  # noqa: S101
         return reply.samples_s
 
@@ -258,11 +213,8 @@ class WorkerProcess:
         Raises:
             NotMeasuredError: there is no room for it, or the worker died of it, or took too long.
         """
-        try:
-            reply = self._ask(MeasureCeilings(budget_s), budget_s + _QUESTION_TIMEOUT_S)
-        except WorkerLostError as error:
-            message = f"the worker {error} while measuring ceilings; {self._last_words()}"
-            raise NotMeasuredError(message) from None
+        timeout_s = budget_s + _QUESTION_TIMEOUT_S
+        reply = self._answer(MeasureCeilings(budget_s), timeout_s, "while measuring ceilings")
         if isinstance(reply, Refused):
             raise NotMeasuredError(reply.reason)
         assert isinstance(reply, CeilingsMeasured)  # noqa: S101
@@ -270,26 +222,25 @@ class WorkerProcess:
 
     def close(self, *, kill: bool = False) -> None:
         """End the process: politely, then by force with everything it started. Once is enough."""
-        if self._stderr.closed:
-            return
-        with contextlib.suppress(OSError):
-            if self._process.stdin:
-                self._process.stdin.close()
-        if not kill:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GOODBYE_TIMEOUT_S)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
-        self._stderr.close()
+        self._connection.close(kill=kill)
+
+    def _answer(self, request: Request, timeout_s: float, when: str) -> Reply:
+        """The reply to what is no job, where a worker that is lost costs more than a record.
+
+        Raises:
+            NotMeasuredError: it was lost.
+        """
+        try:
+            return self._connection.ask(request, timeout_s)
+        except WorkerLostError as error:
+            message = f"the worker {error} {when}; {self._connection.last_words()}"
+            raise NotMeasuredError(message) from None
 
     def _set_up(self, method: Method) -> Ready:
         try:
-            reply = self._ask(self._request(method), _START_TIMEOUT_S)
+            reply = self._connection.ask(self._request(method), _START_TIMEOUT_S)
         except WorkerLostError as error:
-            words = self._last_words()
+            words = self._connection.last_words()
             self.close(kill=True)
             if reason := self._why_unfit(words):
                 raise UsageError(reason) from None
@@ -325,72 +276,6 @@ class WorkerProcess:
         python = self._side.python
         wanted = "give a Python 3.11 or later that has torch"
         return f"interpreter {python!r} {error} instead of starting a worker: {words}; {wanted}"
-
-    def _ask(self, request: Request, timeout_s: float) -> Reply:
-        assert self._process.stdin  # noqa: S101 (a pipe was asked for)
-        try:
-            self._process.stdin.write(msgspec.json.encode(request) + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise WorkerLostError(self._how_it_ended()) from None
-        line = self._read_line(timeout_s)
-        try:
-            return self._decoder.decode(line)
-        except msgspec.DecodeError:
-            message = "gave an answer that is none"
-            raise WorkerLostError(message) from None
-
-    def _read_line(self, timeout_s: float) -> bytes:
-        deadline = time.monotonic() + timeout_s
-        while b"\n" not in self._unread:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                message = f"took longer than {timeout_s:g} s"
-                raise WorkerHungError(message)
-            data = self._read(min(left_s, _LOOK_S))
-            if data == b"":
-                raise WorkerLostError(self._how_it_ended())
-            self._unread += data or b""
-        line, self._unread = self._unread.split(b"\n", 1)
-        return line
-
-    def _read(self, wait_s: float) -> bytes | None:
-        """What the worker says within this time: None is nothing yet, empty is never again.
-
-        A process that it left behind may keep the pipe open, so its end alone tells too little.
-        """
-        assert self._process.stdout  # noqa: S101 (a pipe was asked for)
-        descriptor = self._process.stdout.fileno()
-        is_gone = self._process.poll() is not None  # before the pipe: then it holds all there is
-        pipe = select.poll()  # select() fails on descriptors beyond 1023, as notebooks have them
-        pipe.register(descriptor, select.POLLIN)
-        if pipe.poll(0 if is_gone else 1000 * wait_s):
-            return os.read(descriptor, _READ_BYTES)
-        return b"" if is_gone else None
-
-    def _how_it_ended(self) -> str:
-        try:
-            status = self._process.wait(_GOODBYE_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            return "closed its pipe and went on"
-        if status == -signal.SIGKILL:
-            return "was killed (SIGKILL), often by the system for want of memory"
-        if status < 0:
-            return f"died of {_signal_name(-status)}"
-        return f"exited with status {status}"
-
-    def _last_words(self) -> str:
-        """The last line of the worker's standard error: for a person, never stored."""
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"
 
 
 def _environment(threads: int, side: Side | None) -> dict[str, str]:

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from gconvbench.cases import Case, case_id
 from gconvbench.records import Check, Job, Method, Record, dispatch_text
-from gconvbench.runner.process import WorkerLostError, WorkerProcess
+from gconvbench.runner.connection import WorkerLostError
+from gconvbench.runner.process import WorkerProcess
 from gconvbench.runner.side import Side
 from gconvbench.store import with_kernels
 

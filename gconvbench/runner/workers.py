@@ -10,7 +10,8 @@ import msgspec
 from gconvbench.cases import case_if_any
 from gconvbench.errors import NotComparableError, NotMeasuredError
 from gconvbench.records import KernelLine, Record, differences
-from gconvbench.runner.process import WorkerLostError, WorkerProcess
+from gconvbench.runner.connection import WorkerLostError
+from gconvbench.runner.process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ from gconvbench.errors import NotMeasuredError
 from gconvbench.protocol import Ready
 from gconvbench.records import Dispatch, Environment, Job, KernelLine, Record
 from gconvbench.runner import execute
-from gconvbench.runner.process import WorkerLostError
+from gconvbench.runner.connection import WorkerLostError
 from gconvbench.store import RunWriter, load_run
 from tests.fakes import make_header, make_plan, make_record
 
