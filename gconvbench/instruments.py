@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from gconvbench.errors import NotMeasuredError
+from gconvbench.errors import NotMeasuredError, UsageError
 from gconvbench.records import DoctorDocument, InstrumentDocument, RooflineDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["latest_document", "store_document"]
+__all__ = ["is_document", "latest_document", "read_document", "store_document"]
 
 _KINDS: dict[type[InstrumentDocument], str] = {
     RooflineDocument: "roofline",
@@ -59,6 +59,26 @@ def latest_document(results: Path, machine: str, kind: type[_Found]) -> _Found |
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             return msgspec.json.decode(path.read_bytes(), type=kind)
     return None
+
+
+def is_document(path: Path) -> bool:
+    """Whether a file's name is that of a document about a device."""
+    return path.name.endswith(tuple(f".{kind}.json" for kind in _KINDS.values()))
+
+
+def read_document(path: Path) -> InstrumentDocument:
+    """Read one.
+
+    Raises:
+        UsageError: it cannot be read, or is none.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=InstrumentDocument)
+    except OSError as error:
+        message = f"document {str(path)!r} cannot be read: {error.strerror}"
+    except msgspec.MsgspecError as error:
+        message = f"document {str(path)!r} is not what its name says: {error}; measure it again"
+    raise UsageError(message)
 
 
 def _candidates(folder: Path, document: InstrumentDocument) -> Iterator[Path]:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gconvbench.errors import NotComparableError, UsageError
-from gconvbench.records import encode_line
+from gconvbench.instruments import is_document, read_document
+from gconvbench.records import RooflineDocument, encode_line
 from gconvbench.report.accuracy import same_bits_as
 from gconvbench.report.accuracy_table import print_accuracy
+from gconvbench.report.ceilings import print_ceilings
 from gconvbench.report.console import make_console
+from gconvbench.report.instrument import examination_lines
 from gconvbench.report.table import print_run
 from gconvbench.store import earlier_runs, find_run, load_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gconvbench.records import InstrumentDocument
     from gconvbench.store import Run
 
 __all__ = ["refuse_other_forms", "show_accuracy", "show_run"]
 
 
 def show_run(reference: str, results: Path, *, json: bool, csv: bool) -> int:
-    """Print a stored run; returns the exit code.
+    """Print a stored run, or the file of a `doctor` or `roofline`; returns the exit code.
 
     Raises:
         UsageError: no such run, or two forms asked for at once.
@@ -30,7 +36,11 @@ def show_run(reference: str, results: Path, *, json: bool, csv: bool) -> int:
     if json and csv:
         message = "--json and --csv exclude each other; give one of them"
         raise UsageError(message)
-    stored = load_run(find_run(results, reference))
+    path = find_run(results, reference)
+    if is_document(path):
+        _show_document(read_document(path), json=json)
+        return 0
+    stored = load_run(path)
     if json:
         for line in (stored.header, *stored.records, stored.footer):
             if line is not None:
@@ -44,6 +54,16 @@ def show_run(reference: str, results: Path, *, json: bool, csv: bool) -> int:
     if stored.unreadable and (json or csv):
         print(f"gconvbench: {stored.unreadable} line(s) could not be read", file=sys.stderr)
     return 0
+
+
+def _show_document(document: InstrumentDocument, *, json: bool) -> None:
+    """What `doctor` or `roofline` had printed."""
+    if json:
+        print(msgspec.json.encode(document).decode())
+    elif isinstance(document, RooflineDocument):
+        print_ceilings(document, make_console(sys.stdout))
+    else:
+        print("\n".join(examination_lines(document)))
 
 
 def show_accuracy(reference: str, results: Path, *, against: str | None, plot: Path | None) -> int:

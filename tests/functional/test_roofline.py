@@ -137,3 +137,15 @@ def test_what_cannot_be_stored_is_told(gconvbench: Command) -> None:
     outcome = gconvbench(*HURRIED)
     assert outcome.code == 5
     assert "results cannot be stored" in outcome.err
+
+
+def test_a_stored_document_is_shown_again_and_a_broken_one_refused(gconvbench: Command) -> None:
+    made = gconvbench("roofline", "--budget", "0.1s")
+    (path,) = gconvbench.results.glob("runs/*/*.roofline.json")
+    shown = gconvbench("show", str(path))
+    assert (shown.code, shown.out) == (0, made.out[: made.out.index("stored in ")])
+    assert json.loads(gconvbench("show", str(path), "--json").out) == json.loads(path.read_text())
+    path.write_text("{")
+    broken = gconvbench("show", str(path))
+    assert broken.code == 2
+    assert "is not what its name says" in broken.err
