@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import gconvbench
-from gconvbench import engine
+from gconvbench import start
 from gconvbench.cases import Case
 from gconvbench.device import set_math_mode
 from gconvbench.implementations import BUILT_IN, Implementation, Table
@@ -108,7 +108,7 @@ def bench_among(error: type[BaseException] | None) -> str:
     """The text of a table of `native` and the vandal, measured among odd settings."""
     vandal = Vandal(error)
     table = Table({one.name: one for one in (BUILT_IN[0], vandal)}, {"native": "", "vandal": ""})
-    module: Any = engine
+    module: Any = start
     module.load_table = lambda announce: table
     change_settings(odd=True)
     before = seen_settings()

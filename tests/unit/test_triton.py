@@ -283,7 +283,7 @@ class Scripted:
         ({16: 1.0, 32: 0.5, 64: 2.0}, 32),
         ({16: 1.0, 32: 0.96, 64: 0.97}, 16),
         ({16: 1.0, 32: 0.96, 64: 0.94}, 64),
-        ({16: RuntimeError("out of resource"), 32: 1.0, 64: 3.0}, 32),
+        ({16: torch.OutOfMemoryError("out of resource"), 32: 1.0, 64: 3.0}, 32),
     ],
 )
 def test_a_tile_must_be_clearly_faster_than_those_before_it(
@@ -300,17 +300,30 @@ def test_a_tile_must_be_clearly_faster_than_those_before_it(
     choice = tiles.chosen()["key"]
     failures = [took for took in times_ms.values() if isinstance(took, Exception)]
     assert len(choice.times_ms) == 3 - len(failures)
-    assert [words for _, words in choice.failures] == [f"RuntimeError: {one}" for one in failures]
+    assert [words for _, words in choice.failures] == [
+        f"OutOfMemoryError: {one}" for one in failures
+    ]
 
 
 @needs_triton
 def test_where_no_tile_can_be_launched_the_last_reason_is_raised(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bench = Scripted({16: RuntimeError("first"), 32: RuntimeError("last")})
+    bench = Scripted({n: torch.OutOfMemoryError(word) for n, word in ((16, "first"), (32, "last"))})
     monkeypatch.setattr("triton.testing.do_bench", bench)
     monkeypatch.setattr(tiles, "_TUNED", {})
     candidates = [tiles.Tile(pixels=pixels, outputs=16) for pixels in (16, 32)]
-    with pytest.raises(RuntimeError, match="last"):
+    with pytest.raises(torch.OutOfMemoryError, match="last"):
         tiles.tuned("key", candidates, lambda tile: bench.launched.append(tile.pixels))
     assert not tiles.chosen()
+
+
+@needs_triton
+def test_a_card_that_is_lost_is_no_tile_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Scripted({16: RuntimeError("CUDA error: an illegal memory access"), 32: 1.0})
+    monkeypatch.setattr("triton.testing.do_bench", bench)
+    monkeypatch.setattr(tiles, "_TUNED", {})
+    candidates = [tiles.Tile(pixels=pixels, outputs=16) for pixels in (16, 32)]
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        tiles.tuned("key", candidates, lambda tile: bench.launched.append(tile.pixels))
+    assert bench.launched == [16]
