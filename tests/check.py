@@ -13,7 +13,7 @@ import time
 PARTS = ("tests/unit", "tests/property")
 ALONE = tuple(
     f"tests/functional/test_{name}.py"
-    for name in ("ci", "doctor", "isolation", "labels", "lock", "numbers", "resume", "run")
+    for name in ("ci", "doctor_neighbours", "isolation", "labels", "lock", "numbers")
 )
 SHARED = ("-n", "logical", "--dist", "loadfile")
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from tests.functional.conftest import SMALL
-from tests.functional.test_labels import busy_neighbour
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Command
@@ -98,18 +96,6 @@ def test_a_run_on_an_unfit_instrument_runs_and_says_so(gconvbench: Command) -> N
     assert f"not fit when the run began: threads: {threads} thread(s) on" in shown
     page = gconvbench("report", "--format", "markdown").out
     assert f"threads: {threads} thread(s) on" in page
-
-
-def test_busy_neighbours_on_every_core_are_said(gconvbench: Command) -> None:
-    with ExitStack() as stack:
-        for core in os.sched_getaffinity(0):
-            stack.enter_context(busy_neighbour(core))
-        done = gconvbench("doctor", *CPU, "--json")
-    assert done.code == 3, done.out
-    contention = by_name(json.loads(done.out)["examination"])["contention"]
-    assert contention["state"] in {"advice", "unfit"}
-    assert contention["figures"]["share_away"] > 0.05
-    assert "no core for" in contention["found"]
 
 
 def test_a_device_that_is_not_there_or_none_is_wrong_use(gconvbench: Command) -> None:
