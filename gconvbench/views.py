@@ -10,7 +10,7 @@ import torch
 
 from gconvbench.capture import capture, capture_stream
 from gconvbench.device import free_bytes, synchronizer
-from gconvbench.failure import one_line
+from gconvbench.failure import one_line, outcome_of
 from gconvbench.labels import device_labels, drift_labels, load_labels
 from gconvbench.records import Timing
 from gconvbench.stopping import MedianPrecision
@@ -84,6 +84,8 @@ class Views:
                 try:
                     timings.append(self._replayed(clock, work))
                 except RuntimeError as error:  # PyTorch's word for what cannot be captured
+                    if outcome_of(error) == "crashed":  # nor can anything else be done there
+                        raise
                     left_out[mode] = one_line(error)
         return tuple(timings), left_out
 

@@ -193,6 +193,13 @@ def test_a_capture_that_fails_costs_that_view_alone(time_on: Any) -> None:
     assert left_out == {"graph": "RuntimeError: " + str(card.fault)}
 
 
+def test_a_card_that_is_lost_while_it_captures_costs_the_job(time_on: Any) -> None:
+    card = Card()
+    card.fault = RuntimeError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        time_on(card)
+
+
 def test_a_launch_of_which_twenty_take_too_long_is_not_unrolled(time_on: Any) -> None:
     _, left_out = time_on(Card(launch_s=0.05))
     assert left_out == {"graph": "20 calls take longer than 0.5 s"}
